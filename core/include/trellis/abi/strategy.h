@@ -1,0 +1,173 @@
+/* trellis/abi/strategy.h: how the next tokens are chosen.
+ *
+ * Two kinds of plugin share the work:
+ *  - A logits processor changes the distribution of one hypothesis (temperature, top_k,
+ *    repetition_penalty ...). Processors compose, in the order of their `rank`.
+ *  - A strategy searches: it is shown every live hypothesis of one sample with its logits and
+ *    answers with moves and finished sequences. Greedy, sampling, beam, contrastive and
+ *    speculative search all fit this one interface.
+ * The host does all feeding, forking, batching, caching and freeing.
+ *
+ * The life of a search, in rounds:
+ *   1. The host shows `view`, whose hypotheses are, in this order, the moves of the last answer
+ *      (first round: one hypothesis without tokens, whose logits follow the prompt).
+ *   2. The strategy answers through `answer`: move() keeps a hypothesis going, finish() ends one.
+ *      A hypothesis may be the parent of any number of both; one that is no parent is dropped.
+ *   3. The search is over when an answer holds no move. There must then be a finished sequence.
+ * In the last round (view->last_round) the length is exhausted after one more token: a move made
+ * there is turned into a finish with TRELLIS_FINISH_LENGTH by the host.
+ */
+#ifndef TRELLIS_ABI_STRATEGY_H
+#define TRELLIS_ABI_STRATEGY_H
+
+#include "trellis/abi/entry.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TRELLIS_STRATEGY_FACTORY "trellis.strategy/1"
+#define TRELLIS_LOGITS_PROCESSOR_FACTORY "trellis.logits_processor/1"
+
+/* ---- logits processors -----------------------------------------------------------------------*/
+
+/* The sequence whose next token is being chosen. */
+typedef struct trellis_sequence {
+  uint32_t struct_size;
+  const int32_t* prompt; /* [prompt_count] decoder tokens, the start symbol included */
+  size_t prompt_count;
+  const int32_t* tokens; /* [token_count] generated so far */
+  size_t token_count;
+  const int32_t* eos; /* [eos_count] */
+  size_t eos_count;
+} trellis_sequence;
+
+typedef struct trellis_logits_processor {
+  uint32_t struct_size;
+  void* self;
+  void (*destroy)(struct trellis_logits_processor* processor);
+  /* Changes logits in place; a forbidden token becomes -infinity. A pure function of its
+   * arguments: it may not remember earlier calls. logits: [vocab_size] */
+  trellis_status (*apply)(const struct trellis_logits_processor* processor,
+                          const trellis_sequence* sequence, float* logits, size_t vocab_size,
+                          trellis_error* error);
+} trellis_logits_processor;
+
+/* Its description has one more key, "rank": a number; processors run by ascending rank. Those that
+ * edit single tokens (penalties, bans) come first, from 100 on; temperature is 500; those that cut
+ * the tail of the distribution come from 600 on. */
+typedef struct trellis_logits_processor_factory {
+  uint32_t struct_size;
+  trellis_status (*describe)(trellis_text_sink* json, trellis_error* error);
+  trellis_status (*create)(const char* settings_json, trellis_logits_processor** processor,
+                           trellis_error* error);
+} trellis_logits_processor_factory;
+
+/* ---- strategies ------------------------------------------------------------------------------*/
+
+typedef int32_t trellis_finish_reason;
+enum {
+  TRELLIS_FINISH_EOS = 0,    /* the last token is an end symbol */
+  TRELLIS_FINISH_STOP = 1,   /* the text holds a stop string */
+  TRELLIS_FINISH_LENGTH = 2, /* no room for more tokens */
+  TRELLIS_FINISH_STRATEGY = 3 /* the strategy had another reason */
+};
+
+/* Noise: a pure function of seed, example, sample, position and token, so that two strategies that
+ * look at the same place draw the same numbers (common random numbers). */
+typedef struct trellis_noise {
+  uint32_t struct_size;
+  void* context;
+  /* Standard Gumbel noise for each token id 0..count-1 at `position`, counted from the first
+   * generated token. out: [count] */
+  void (*gumbel)(void* context, uint64_t position, float* out, size_t count);
+  /* One number in [0, 1) for `position` and `draw`, for choices that are not about a token. */
+  double (*uniform)(void* context, uint64_t position, uint32_t draw);
+} trellis_noise;
+
+typedef struct trellis_hypothesis {
+  uint32_t struct_size;
+  const int32_t* tokens; /* [token_count] generated so far, without the prompt */
+  size_t token_count;
+  /* Rows follow the tokens of the move that made this hypothesis: row r was computed after its
+   * r-th token; row_count is that move's token_count (1 in the first round). */
+  size_t row_count;
+  const float* logits; /* [row_count, vocab_size] as the model gave them */
+  /* [row_count, vocab_size] after the processors; equals `logits` when there are none. If the
+   * strategy asks for "processors_see": "log_probabilities", normalised before processing. */
+  const float* scores;
+  const float* hidden; /* [row_count, hidden_size]; null unless the strategy needs "hidden" */
+  double score;        /* what the strategy gave with its move; 0 in the first round */
+  /* Nonzero: the text has just completed a stop string. Finish it with TRELLIS_FINISH_STOP; if it
+   * is moved instead, the host finishes it. */
+  int32_t stopped;
+} trellis_hypothesis;
+
+typedef struct trellis_view {
+  uint32_t struct_size;
+  const trellis_hypothesis* hypotheses; /* [hypothesis_count], at least 1 */
+  size_t hypothesis_count;
+  size_t vocab_size;
+  size_t hidden_size;
+  const int32_t* prompt; /* [prompt_count] */
+  size_t prompt_count;
+  const int32_t* eos; /* [eos_count] */
+  size_t eos_count;
+  uint64_t round;         /* 0, 1, 2 ... */
+  size_t max_new_tokens;  /* the limit of the whole search */
+  size_t remaining;       /* how many more tokens the longest hypothesis may get, at least 1 */
+  int32_t last_round;     /* remaining == 1 */
+  const trellis_noise* noise;
+} trellis_view;
+
+/* A continuation of hypotheses[parent]: its tokens up to and including `row`, then `tokens`.
+ * `row` is row_count - 1 except where proposed tokens are being rejected. */
+typedef struct trellis_move {
+  uint32_t struct_size;
+  uint32_t parent;
+  uint32_t row;
+  const int32_t* tokens; /* [token_count], copied by the host */
+  size_t token_count;    /* move: 1..remaining; finish: 0..remaining */
+  double score;          /* finish: the samples are ranked by it, the best first */
+} trellis_move;
+
+typedef struct trellis_answer {
+  uint32_t struct_size;
+  void* context;
+  trellis_status (*move)(void* context, const trellis_move* move, trellis_error* error);
+  trellis_status (*finish)(void* context, const trellis_move* move, trellis_finish_reason reason,
+                           trellis_error* error);
+} trellis_answer;
+
+/* One search: the work on one sample. Deterministic given the views it is shown. */
+typedef struct trellis_search {
+  uint32_t struct_size;
+  void* self;
+  void (*destroy)(struct trellis_search* search);
+  trellis_status (*advance)(struct trellis_search* search, const trellis_view* view,
+                            trellis_answer* answer, trellis_error* error);
+} trellis_search;
+
+typedef struct trellis_strategy {
+  uint32_t struct_size;
+  void* self;
+  void (*destroy)(struct trellis_strategy* strategy);
+  /* Searches outlive no strategy; many are open at once. */
+  trellis_status (*open_search)(const struct trellis_strategy* strategy, trellis_search** search,
+                                trellis_error* error);
+} trellis_strategy;
+
+/* Its description has more keys, all optional: "needs": list of "hidden"; "processors_see":
+ * "logits" (default) or "log_probabilities"; "stochastic": bool, false by default: then more
+ * samples of one example are all the same and the host makes only one. */
+typedef struct trellis_strategy_factory {
+  uint32_t struct_size;
+  trellis_status (*describe)(trellis_text_sink* json, trellis_error* error);
+  trellis_status (*create)(const char* settings_json, trellis_strategy** strategy,
+                           trellis_error* error);
+} trellis_strategy_factory;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,39 @@
+/// What a metric is: numbers per sample, and the value of a set of samples made from them.
+///
+/// A metric either averages its per-sample values or adds up per-sample statistics and computes
+/// the value from the sums (BLEU, perplexity). Either way, the value of any subset or resample of
+/// the samples follows from what is stored, without text, task or model: that is what confidence
+/// intervals and paired tests are made of.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace trellis::metrics {
+
+/// One metric of one sample.
+struct SampleValue {
+  std::optional<double> value;     ///< the sample alone; nothing where undefined
+  std::vector<double> statistics;  ///< add up over samples; empty: the value itself is averaged
+};
+
+struct MetricDefinition {
+  std::string_view name;  ///< as in tasks' descriptions and in the database
+  std::string_view summary;
+  bool higher_is_better;
+  /// From summed statistics to the value; null: the mean of the values.
+  double (*from_statistics)(std::span<const double> sums);
+};
+
+/// The metrics that Trellis knows, or null for a name of a third party's task (then: mean).
+const MetricDefinition* find_metric(std::string_view name);
+std::span<const MetricDefinition> all_metrics();
+
+/// Value of a set of samples. Samples without a value are left out of a mean. Nothing when no
+/// sample has one.
+std::optional<double> corpus_value(std::string_view metric, std::span<const SampleValue> samples);
+
+}  // namespace trellis::metrics

@@ -1,0 +1,70 @@
+/// Loaded strategies and logits processors: trellis/abi/strategy.h with ownership and exceptions.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string_view>
+#include <vector>
+
+#include "core/plugin/registry.hpp"
+#include "trellis/abi/strategy.h"
+
+namespace trellis::plugin {
+
+class LogitsProcessor {
+ public:
+  static LogitsProcessor create(Registry& registry, std::string_view id,
+                                const nlohmann::json& settings);
+  /// Takes one made elsewhere (tests). Owns it.
+  LogitsProcessor(trellis_logits_processor* processor, double rank);
+
+  /// logits: [vocab_size], changed in place. Throws Error.
+  void apply(const trellis_sequence& sequence, std::span<float> logits) const;
+  double rank() const { return rank_; }
+
+ private:
+  struct Destroy {
+    void operator()(trellis_logits_processor* p) const { p->destroy(p); }
+  };
+  std::unique_ptr<trellis_logits_processor, Destroy> processor_;
+  double rank_;
+};
+
+/// One search over one sample. Must not outlive its strategy.
+class Search {
+ public:
+  explicit Search(trellis_search* search) : search_(search) {}
+  void advance(const trellis_view& view, trellis_answer& answer);
+
+ private:
+  struct Destroy {
+    void operator()(trellis_search* s) const { s->destroy(s); }
+  };
+  std::unique_ptr<trellis_search, Destroy> search_;
+};
+
+/// What the host must know before it runs a strategy, from its description.
+struct StrategyNeeds {
+  bool hidden = false;
+  bool processors_see_log_probabilities = false;
+  bool stochastic = false;
+};
+
+class Strategy {
+ public:
+  static Strategy create(Registry& registry, std::string_view id, const nlohmann::json& settings);
+  Strategy(trellis_strategy* strategy, StrategyNeeds needs);
+
+  Search open_search() const;
+  const StrategyNeeds& needs() const { return needs_; }
+
+ private:
+  struct Destroy {
+    void operator()(trellis_strategy* s) const { s->destroy(s); }
+  };
+  std::unique_ptr<trellis_strategy, Destroy> strategy_;
+  StrategyNeeds needs_;
+};
+
+}  // namespace trellis::plugin
