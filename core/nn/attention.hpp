@@ -1,0 +1,84 @@
+/// Attention: multi-head for Transformers, additive and multiplicative for recurrent models.
+///
+/// Masks are boolean and mark what must NOT be seen; they broadcast to the shape of the scores. No
+/// query may have all its keys hidden.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "core/nn/kv_cache.hpp"
+#include "core/nn/layers.hpp"
+
+namespace trellis::nn {
+
+/// [length, length], true above the diagonal.
+Tensor causal_mask(std::int64_t length);
+
+/// [rows, length], true behind each row's length.
+Tensor padding_mask(const Tensor& lengths, std::int64_t length);
+
+/// How many of the concatenated tokens belong to which cache.
+struct CachePart {
+  KvCache* cache = nullptr;  ///< extended by `count` already
+  std::size_t count = 0;
+};
+
+/// Vaswani et al. 2017: softmax(Q K^T / sqrt(head_size)) V in several heads, of x over itself.
+struct SelfAttention {
+  Linear query_key_value;  ///< weight // [3 * width, width]: queries, keys, values
+  Linear out;
+  AttentionShape shape;
+  SelfAttention() = default;
+  SelfAttention(Parameters& parameters, const std::string& name, std::int64_t width,
+                std::int64_t heads, const Init& init, const Init& out_init);
+  /// x // [rows, length, width], mask over [rows, heads, length, length], undefined for none.
+  /// `weights` receives the map when it is not null.
+  Tensor operator()(const Tensor& x, const Tensor& mask, double dropout, Tensor* weights) const;
+  /// x // [tokens, width], the new tokens of all parts one after another: their keys and values are
+  /// put into the caches. Causal.
+  Tensor cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer) const;
+};
+
+/// The same of x over another sequence, `memory` // [rows, keys, width].
+struct CrossAttention {
+  Linear query;
+  Linear key_value;  ///< weight // [2 * width, width]: keys, values
+  Linear out;
+  AttentionShape shape;
+  CrossAttention() = default;
+  CrossAttention(Parameters& parameters, const std::string& name, std::int64_t width,
+                 std::int64_t heads, const Init& init);
+  Tensor operator()(const Tensor& x, const Tensor& memory, const Tensor& mask, double dropout,
+                    Tensor* weights) const;
+  /// Puts the keys and values of one memory // [keys, width] into a layer of an extended cache.
+  void store(const Tensor& memory, KvCache& cache, std::size_t layer) const;
+  /// x // [tokens, width]; each part's cache holds its memory.
+  Tensor cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer) const;
+};
+
+/// Additive attention (Bahdanau, Cho and Bengio 2015): e_j = v . tanh(W_q s + W_k h_j).
+struct BahdanauAttention {
+  Linear query;  ///< without bias
+  Linear key;
+  Linear score;  ///< weight // [1, size], without bias
+  BahdanauAttention() = default;
+  BahdanauAttention(Parameters& parameters, const std::string& name, std::int64_t query_width,
+                    std::int64_t memory_width, std::int64_t size);
+  /// state // [rows, query_width], keys = key(memory) // [rows, length, size],
+  /// mask // [rows, length]. Returns the weights // [rows, length].
+  Tensor operator()(const Tensor& state, const Tensor& keys, const Tensor& mask) const;
+};
+
+/// Multiplicative attention, "general" (Luong, Pham and Manning 2015): e_j = s . (W_a h_j).
+struct LuongAttention {
+  Linear key;  ///< W_a, without bias
+  LuongAttention() = default;
+  LuongAttention(Parameters& parameters, const std::string& name, std::int64_t query_width,
+                 std::int64_t memory_width);
+  /// states // [rows, queries, query_width], keys // [rows, length, query_width],
+  /// mask // [rows, 1, length]. Returns the weights // [rows, queries, length].
+  Tensor operator()(const Tensor& states, const Tensor& keys, const Tensor& mask) const;
+};
+
+}  // namespace trellis::nn

@@ -1,0 +1,341 @@
+#include "core/nn/language_model.hpp"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/nn/weights.hpp"
+
+namespace trellis::nn {
+namespace {
+
+constexpr int kFormat = 1;
+const char* const kModelFile = "model.json";
+const char* const kCheckpointFile = "training.safetensors";
+
+nlohmann::json read_model_file(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / kModelFile;
+  std::ifstream file(path);
+  if (!file)
+    throw Error(Fault::missing,
+                path.string() + ": cannot be opened; give the folder of a trained model");
+  nlohmann::json json = nlohmann::json::parse(file, nullptr, false);
+  if (!json.is_object() || json.value("format", 0) != kFormat)
+    throw Error(Fault::bad_data, path.string() + ": is not a model file of format " +
+                                     std::to_string(kFormat) + "; train the model again");
+  return json;
+}
+
+std::string fingerprint(const nlohmann::json& settings, std::uint64_t seed,
+                        const std::string& weights, std::span<const TextExample> train,
+                        std::span<const TextExample> valid) {
+  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
+                                                                              XXH3_freeState);
+  XXH3_128bits_reset(state.get());
+  const auto add = [&](std::string_view text) {
+    const std::uint64_t size = text.size();  // keeps "ab", "c" from looking like "a", "bc"
+    XXH3_128bits_update(state.get(), &size, sizeof size);
+    XXH3_128bits_update(state.get(), text.data(), text.size());
+  };
+  add(settings.dump());
+  add(std::to_string(seed));
+  add(weights);
+  for (const auto& examples : {train, valid}) {
+    add(std::to_string(examples.size()));
+    for (const TextExample& example : examples) {
+      add(example.source);
+      add(example.target);
+    }
+  }
+  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+void remove_other_weights(const std::filesystem::path& folder, const std::string& keep) {
+  std::error_code ignored;  // a leftover file does no harm
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("weights-") && name.ends_with(".safetensors") && name != keep)
+      std::filesystem::remove(entry.path(), ignored);
+  }
+}
+
+void write_rows(const Tensor& from, std::int64_t first, std::size_t rows, float* to) {
+  const std::int64_t width = from.size(1);
+  std::copy_n(from.data_ptr<float>() + first * width, static_cast<std::int64_t>(rows) * width, to);
+}
+
+}  // namespace
+
+nlohmann::json max_source_setting() {
+  return integer_setting("max_source_tokens", "architecture", 0, 0, 1'000'000,
+                         "Longer sources are cut at their end; 0 for context_length with an "
+                         "encoder and half of it without.");
+}
+
+nlohmann::json to_json(const TrainingPoint& point) {
+  return {{"step", point.step},
+          {"steps", point.steps},
+          {"tokens", point.tokens},
+          {"seconds", point.seconds},
+          {"split", point.valid ? "valid" : "train"},
+          {"loss", point.loss},
+          {"learning_rate", point.learning_rate},
+          {"gradient_norm", point.gradient_norm}};
+}
+
+LanguageModel::LanguageModel(std::string id, nlohmann::json settings, Architecture architecture)
+    : id_(std::move(id)), settings_(std::move(settings)), architecture_(std::move(architecture)) {}
+
+Network& LanguageModel::network() const {
+  if (network_ == nullptr)
+    throw Error(Fault::usage, "model " + id_ + " has no vocabulary yet: train it or load it first");
+  return *network_;
+}
+
+const text::Tokenizer& LanguageModel::tokenizer() const {
+  network();
+  return *tokenizer_;
+}
+
+nlohmann::json LanguageModel::saved_settings(const std::string& id,
+                                             const std::filesystem::path& folder) {
+  const nlohmann::json json = read_model_file(folder);
+  const std::string found = json.value("model", "");
+  if (found != id || !json.contains("settings"))
+    throw Error(Fault::bad_data, (folder / kModelFile).string() +
+                                     ": holds a model of the plugin \"" + found + "\", not of \"" +
+                                     id + "\"");
+  return json.at("settings");
+}
+
+void LanguageModel::load(const std::filesystem::path& folder) {
+  const nlohmann::json json = read_model_file(folder);
+  const std::string weights = json.value("weights", "");
+  const std::filesystem::path path = folder / weights;
+  tokenizer_ = text::tokenizer_from_json(json.value("tokenizer", nlohmann::json()));
+  network_ = architecture_.make(static_cast<std::int64_t>(tokenizer_->vocab_size()), 0);
+  const SafetensorsFile file = read_safetensors(path);
+  if (file.hash != json.value("weights_hash", ""))
+    throw Error(
+        Fault::bad_data,
+        path.string() + ": its contents changed since it was written; train the model again");
+  load_weights(network_->parameters, file, "", path);
+  weights_hash_ = file.hash;
+}
+
+std::string LanguageModel::save(const std::filesystem::path& folder) const {
+  std::error_code failure;
+  std::filesystem::create_directories(folder, failure);
+  if (failure)
+    throw Error(Fault::environment, folder.string() + ": cannot be made: " + failure.message());
+  const std::vector<TensorToWrite> tensors = views(network().parameters, "");
+  // The name needs the hash before the file is written, and writing gives it: so write, then name.
+  const std::filesystem::path unnamed = folder / "weights.safetensors";
+  const std::string hash = write_safetensors(unnamed, tensors, {{"model", id_}});
+  const std::string name = "weights-" + hash + ".safetensors";
+  std::filesystem::rename(unnamed, folder / name);
+  const nlohmann::json json = {{"format", kFormat},     {"model", id_},
+                               {"settings", settings_}, {"tokenizer", tokenizer().to_json()},
+                               {"weights", name},       {"weights_hash", hash}};
+  const std::string text = json.dump(1) + "\n";
+  write_atomically(folder / kModelFile, std::array<std::string_view, 1>{text});
+  remove_other_weights(folder, name);
+  return hash;
+}
+
+nlohmann::json LanguageModel::describe() const {
+  nlohmann::json json = {{"vocab_size", 0},
+                         {"hidden_size", 0},
+                         {"parameters", 0},
+                         {"max_context", nullptr},
+                         {"bos", static_cast<int>(text::kBegin)},
+                         {"eos", {static_cast<int>(text::kEnd)}},
+                         {"encoder_decoder", architecture_.encoder_decoder},
+                         {"weights_hash", weights_hash_},
+                         {"tokenizer", {{"kind", settings_.value("tokenizer", "")}}},
+                         {"specification", settings_}};
+  if (architecture_.context_is_limit) json["max_context"] = architecture_.context;
+  if (network_ != nullptr) {
+    json["vocab_size"] = tokenizer_->vocab_size();
+    json["tokenizer"]["vocab_size"] = tokenizer_->vocab_size();
+    json["hidden_size"] = network_->hidden_size();
+    json["parameters"] = network_->parameters.count();
+  }
+  return json;
+}
+
+std::size_t LanguageModel::source_limit() const {
+  if (architecture_.max_source_tokens > 0) return architecture_.max_source_tokens;
+  return architecture_.encoder_decoder ? architecture_.context : architecture_.context / 2;
+}
+
+EncodedPrompt LanguageModel::encode_prompt(std::string_view source, std::string_view prefix) const {
+  EncodedPrompt prompt;
+  std::vector<std::int32_t> read;
+  if (!source.empty()) read = tokenizer().encode(source);
+  prompt.decoder.push_back(text::kBegin);
+  if (architecture_.encoder_decoder) {
+    read.resize(std::min(read.size(), source_limit() - 1));
+    read.push_back(text::kEnd);
+    prompt.encoder = std::move(read);
+  } else if (!read.empty()) {
+    read.resize(std::min(read.size(), source_limit()));
+    prompt.decoder.insert(prompt.decoder.end(), read.begin(), read.end());
+    prompt.decoder.push_back(text::kSeparator);
+  }
+  if (!prefix.empty()) {
+    const std::vector<std::int32_t> begun = tokenizer().encode(prefix);
+    prompt.decoder.insert(prompt.decoder.end(), begun.begin(), begun.end());
+  }
+  return prompt;
+}
+
+std::vector<std::int32_t> LanguageModel::encode(std::string_view text) const {
+  return tokenizer().encode(text);
+}
+
+std::string LanguageModel::decode(std::span<const std::int32_t> tokens) const {
+  check_tokens(tokens);
+  return tokenizer().decode(tokens);
+}
+
+std::string LanguageModel::token_text(std::int32_t token) const {
+  check_tokens({&token, 1});
+  return tokenizer().token_text(token);
+}
+
+void LanguageModel::check_tokens(std::span<const std::int32_t> tokens) const {
+  const auto vocab = static_cast<std::int32_t>(tokenizer().vocab_size());
+  for (const std::int32_t token : tokens)
+    if (token < 0 || token >= vocab)
+      throw Error(Fault::usage, fmt::format("token {} lies outside the vocabulary of {}: give ids "
+                                            "from 0 to {}",
+                                            token, vocab, vocab - 1));
+}
+
+std::unique_ptr<NetworkState> LanguageModel::open(std::span<const std::int32_t> encoder_tokens) {
+  const c10::InferenceMode inference;
+  if (!architecture_.encoder_decoder) return network().open({});
+  static constexpr std::int32_t end = text::kEnd;
+  if (encoder_tokens.empty()) return network().open({&end, 1});
+  check_tokens(encoder_tokens);
+  return network().open(encoder_tokens);
+}
+
+void LanguageModel::feed(std::span<const FeedRequest> requests) {
+  const c10::InferenceMode inference;
+  std::vector<Feed> feeds;
+  std::vector<std::int64_t> wanted;  // rows, counted over the tokens of all requests
+  std::int64_t count = 0;
+  for (const FeedRequest& request : requests) {
+    check_tokens(request.tokens);
+    const std::size_t length = request.state->length + request.tokens.size();
+    if (request.tokens.empty() || request.rows > request.tokens.size())
+      throw Error(Fault::usage, "a feed needs at least one token, and no more rows than tokens");
+    if (architecture_.context_is_limit && length > architecture_.context)
+      throw Error(Fault::usage,
+                  fmt::format("{} tokens exceed the model's context of {}: shorten the prompt or "
+                              "train with a larger context_length",
+                              length, architecture_.context));
+    feeds.push_back({request.state, request.tokens});
+    count += static_cast<std::int64_t>(request.tokens.size());
+    for (std::size_t row = request.rows; row > 0; --row)
+      wanted.push_back(count - static_cast<std::int64_t>(row));
+  }
+  Tensor hidden = network().feed(feeds);
+  for (const FeedRequest& request : requests) request.state->length += request.tokens.size();
+  if (wanted.empty()) return;
+  if (static_cast<std::int64_t>(wanted.size()) < count)
+    hidden = hidden.index_select(0, at::tensor(at::ArrayRef<std::int64_t>(wanted), at::kLong));
+  hidden = hidden.contiguous();
+  const bool any_logits =
+      std::ranges::any_of(requests, [](const FeedRequest& r) { return r.logits != nullptr; });
+  const Tensor logits = any_logits ? network().logits(hidden).contiguous() : Tensor();
+  std::int64_t first = 0;
+  for (const FeedRequest& request : requests) {
+    if (request.logits != nullptr) write_rows(logits, first, request.rows, request.logits);
+    if (request.hidden != nullptr) write_rows(hidden, first, request.rows, request.hidden);
+    first += static_cast<std::int64_t>(request.rows);
+  }
+}
+
+std::vector<AttentionMap> LanguageModel::attend(std::span<const std::int32_t> encoder_tokens,
+                                                std::span<const std::int32_t> tokens) {
+  const c10::InferenceMode inference;
+  check_tokens(encoder_tokens);
+  check_tokens(tokens);
+  if (tokens.empty()) throw Error(Fault::usage, "attention needs at least one token");
+  Batch batch;
+  if (architecture_.encoder_decoder) {
+    static constexpr std::int32_t end = text::kEnd;
+    batch.source = encoder_tokens.empty()
+                       ? ids_tensor(&end, 1)
+                       : ids_tensor(encoder_tokens.data(), encoder_tokens.size());
+    batch.source_lengths = at::tensor({batch.source.size(1)}, at::kLong);
+  }
+  batch.input = ids_tensor(tokens.data(), tokens.size());
+  std::vector<AttentionMap> maps;
+  network().hidden(batch, &maps);
+  for (AttentionMap& map : maps) map.weights = map.weights.contiguous();
+  return maps;
+}
+
+Sequence LanguageModel::to_sequence(const TextExample& example) const {
+  EncodedPrompt prompt = encode_prompt(example.source, {});
+  Sequence sequence;
+  sequence.source = std::move(prompt.encoder);
+  sequence.tokens = std::move(prompt.decoder);
+  sequence.given = sequence.tokens.size();
+  const std::vector<std::int32_t> target = tokenizer_->encode(example.target);
+  sequence.tokens.insert(sequence.tokens.end(), target.begin(), target.end());
+  sequence.tokens.push_back(text::kEnd);
+  // Plain text is cut to windows later; a target that answers a source must stay with it.
+  if (!example.source.empty())
+    sequence.tokens.resize(std::min(sequence.tokens.size(), architecture_.context + 1));
+  return sequence;
+}
+
+std::vector<Sequence> LanguageModel::to_sequences(std::span<const TextExample> examples) const {
+  std::vector<Sequence> sequences;
+  sequences.reserve(examples.size());
+  for (const TextExample& example : examples) sequences.push_back(to_sequence(example));
+  return sequences;
+}
+
+void LanguageModel::train(std::span<const TextExample> train, std::span<const TextExample> valid,
+                          const std::filesystem::path& folder, std::uint64_t seed,
+                          const std::function<bool(const TrainingPoint&)>& on_point,
+                          const TrainingWorld& world) {
+  if (train.empty())
+    throw Error(Fault::usage, "there is no training data; name a training file in the task");
+  const TrainingOptions options = training_options(settings_);
+  const std::string mark = fingerprint(settings_, seed, weights_hash_, train, valid);
+  if (network_ == nullptr) {
+    std::vector<std::string_view> texts;
+    for (const TextExample& example : train) {
+      if (!example.source.empty()) texts.push_back(example.source);
+      texts.push_back(example.target);
+    }
+    tokenizer_ = text::train_tokenizer(tokenizer_options(settings_), texts);
+    network_ = architecture_.make(static_cast<std::int64_t>(tokenizer_->vocab_size()), seed);
+  }
+  std::filesystem::create_directories(folder);
+  const std::vector<Sequence> train_sequences = to_sequences(train);
+  const std::vector<Sequence> valid_sequences = to_sequences(valid);
+  const TrainingJob job{
+      train_sequences, valid_sequences, architecture_.context, seed, folder / kCheckpointFile, mark,
+      on_point};
+  if (nn::train(*network_, options, job, world) == TrainingEnd::stopped)
+    throw Error(Fault::cancelled,
+                "training was stopped; run it again to go on from " + job.checkpoint.string());
+  weights_hash_ = save(folder);
+  std::filesystem::remove(job.checkpoint);
+}
+
+}  // namespace trellis::nn

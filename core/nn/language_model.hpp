@@ -1,0 +1,108 @@
+/// A network with its vocabulary: text in, tokens and logits out; training, saving, loading.
+///
+/// All that the plugins rnn, transformer and gpt share. Not thread-safe.
+///
+/// A saved folder holds model.json (format, model, settings, tokenizer, name and hash of the
+/// weights' file) and weights-<hash>.safetensors. model.json is replaced last, so a folder always
+/// holds a whole model.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/nn/network.hpp"
+#include "core/nn/trainer.hpp"
+#include "core/text/tokenizer.hpp"
+
+namespace trellis::nn {
+
+/// What a plugin makes of its settings.
+struct Architecture {
+  bool encoder_decoder = false;
+  std::size_t context = 256;     ///< decoder tokens in training: longer texts are cut to windows
+  bool context_is_limit = true;  ///< false: generation may go on for ever
+  std::size_t max_source_tokens = 0;  ///< 0: `context` with an encoder, half of it without
+  std::function<std::unique_ptr<Network>(std::int64_t vocab, std::uint64_t seed)> make;
+};
+
+/// The entry for `max_source_tokens` in a plugin's settings.
+nlohmann::json max_source_setting();
+
+/// Borrowed for the call.
+struct TextExample {
+  std::string_view source;
+  std::string_view target;
+};
+
+struct EncodedPrompt {
+  std::vector<std::int32_t> encoder;
+  std::vector<std::int32_t> decoder;  ///< at least the start symbol
+};
+
+/// Tokens to append to a state, and where the results go; as trellis_feed_item.
+struct FeedRequest {
+  NetworkState* state = nullptr;
+  std::span<const std::int32_t> tokens;  ///< at least 1
+  float* logits = nullptr;               ///< [rows, vocab], or null
+  float* hidden = nullptr;               ///< [rows, hidden_size], or null
+  std::size_t rows = 0;                  ///< those after the last `rows` tokens
+};
+
+class LanguageModel {
+ public:
+  /// `id` is the plugin's, `settings` are complete.
+  LanguageModel(std::string id, nlohmann::json settings, Architecture architecture);
+
+  /// The settings of a saved folder. Throws Error(missing) or Error(bad_data).
+  static nlohmann::json saved_settings(const std::string& id, const std::filesystem::path& folder);
+  /// Takes vocabulary and weights from a folder that was saved with these settings.
+  void load(const std::filesystem::path& folder);
+  /// Returns the hash of the weights.
+  std::string save(const std::filesystem::path& folder) const;
+
+  nlohmann::json describe() const;
+  EncodedPrompt encode_prompt(std::string_view source, std::string_view prefix) const;
+  std::vector<std::int32_t> encode(std::string_view text) const;
+  std::string decode(std::span<const std::int32_t> tokens) const;
+  std::string token_text(std::int32_t token) const;
+
+  std::unique_ptr<NetworkState> open(std::span<const std::int32_t> encoder_tokens);
+  void feed(std::span<const FeedRequest> requests);
+  std::vector<AttentionMap> attend(std::span<const std::int32_t> encoder_tokens,
+                                   std::span<const std::int32_t> tokens);
+
+  /// Trains and saves to `folder`, where the checkpoint is kept meanwhile. Throws Error(cancelled)
+  /// when it was stopped; a later call with the same arguments goes on from there.
+  void train(std::span<const TextExample> train, std::span<const TextExample> valid,
+             const std::filesystem::path& folder, std::uint64_t seed,
+             const std::function<bool(const TrainingPoint&)>& on_point, const TrainingWorld& world);
+
+  Network& network() const;
+
+ private:
+  const text::Tokenizer& tokenizer() const;
+  std::size_t source_limit() const;
+  Sequence to_sequence(const TextExample& example) const;
+  std::vector<Sequence> to_sequences(std::span<const TextExample> examples) const;
+  void check_tokens(std::span<const std::int32_t> tokens) const;
+
+  std::string id_;
+  nlohmann::json settings_;
+  Architecture architecture_;
+  std::unique_ptr<text::Tokenizer> tokenizer_;
+  std::unique_ptr<Network> network_;
+  std::string weights_hash_;
+};
+
+/// {"step": ..., "split": ..., "loss": ...} as trellis/abi/model.h has it.
+nlohmann::json to_json(const TrainingPoint& point);
+
+}  // namespace trellis::nn

@@ -1,0 +1,82 @@
+/// What a model is to the trainer and to generation: the two ways to run it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/nn/batches.hpp"
+#include "core/nn/layers.hpp"
+
+namespace trellis::nn {
+
+/// Right-padded rows, as make_batch() lays them out.
+struct Batch {
+  Tensor source;          ///< [rows, source_length], undefined without an encoder
+  Tensor source_lengths;  ///< [rows], at least 1; undefined without an encoder
+  Tensor input;           ///< [rows, length]
+  Tensor target;          ///< [rows, length], kIgnoredTarget where nothing is learned
+  std::int64_t target_count = 0;
+};
+
+Batch to_tensors(const BatchArrays& arrays);
+
+/// One attention map: rows of `weights` sum to one.
+struct AttentionMap {
+  std::string kind;  ///< "self", "cross" or "encoder"
+  std::int32_t layer = 0;
+  Tensor weights;  ///< [rows, heads, queries, keys]
+};
+
+/// What a network remembers of one sequence during generation.
+struct NetworkState {
+  NetworkState() = default;
+  NetworkState(const NetworkState&) = default;
+  NetworkState& operator=(const NetworkState&) = delete;
+  virtual ~NetworkState() = default;
+  /// An independent copy that shares what does not change.
+  virtual std::unique_ptr<NetworkState> fork() const = 0;
+  std::size_t length = 0;  ///< decoder tokens fed so far
+};
+
+/// Tokens to append to a state.
+struct Feed {
+  NetworkState* state = nullptr;
+  std::span<const std::int32_t> tokens;  ///< at least 1
+};
+
+class Network {
+ public:
+  explicit Network(std::uint64_t seed) : parameters(seed) {}
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+  virtual ~Network() = default;
+
+  /// Teacher-forced: the vectors that the output layer reads // [rows, length, hidden_size].
+  /// `maps` receives the attention maps when it is not null.
+  virtual Tensor hidden(const Batch& batch, std::vector<AttentionMap>* maps) = 0;
+  /// The output layer // [..., hidden_size] -> [..., vocab]
+  virtual Tensor logits(const Tensor& hidden) = 0;
+  virtual std::int64_t hidden_size() const = 0;
+
+  /// A state before its first token. `source` is empty for a decoder alone.
+  virtual std::unique_ptr<NetworkState> open(std::span<const std::int32_t> source) = 0;
+  /// Continues all states by their tokens. Returns the hidden vectors of all tokens, one state
+  /// after another // [tokens, hidden_size]
+  virtual Tensor feed(std::span<const Feed> feeds) = 0;
+
+  Parameters parameters;
+  double dropout = 0;  ///< the probability in force: set by the trainer, 0 outside of training
+};
+
+/// Mean cross-entropy over the targets that are not ignored, in nats a token; torch's definition
+/// of label smoothing: (1 - e) NLL + e / V sum over all classes of -log p. Only learned positions
+/// go through the output layer. The batch must have a target.
+Tensor cross_entropy(Network& network, const Batch& batch, double label_smoothing);
+
+/// The tokens of all feeds as one tensor of ids // [tokens]
+Tensor concatenate_tokens(std::span<const Feed> feeds);
+
+}  // namespace trellis::nn

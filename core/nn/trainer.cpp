@@ -1,0 +1,292 @@
+#include "core/nn/trainer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/nn/weights.hpp"
+
+namespace trellis::nn {
+namespace {
+
+std::vector<std::size_t> sizes_of(const Network& network) {
+  std::vector<std::size_t> sizes;
+  for (const Parameter& parameter : network.parameters.all())
+    sizes.push_back(static_cast<std::size_t>(parameter.tensor.numel()));
+  return sizes;
+}
+
+void seed_dropout(std::uint64_t seed) {
+  auto generator = at::globalContext().defaultGenerator(at::kCPU);
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  generator.set_current_seed(seed);
+}
+
+// Sets a network's dropout for a scope.
+class DropoutInForce {
+ public:
+  DropoutInForce(Network& network, double probability) : network_(network) {
+    network.dropout = probability;
+  }
+  DropoutInForce(const DropoutInForce&) = delete;
+  DropoutInForce& operator=(const DropoutInForce&) = delete;
+  ~DropoutInForce() { network_.dropout = 0; }
+
+ private:
+  Network& network_;
+};
+
+// Where a run stands: with the weights and the optimizer's memory, all that a checkpoint holds.
+struct Progress {
+  std::uint64_t step = 0;
+  std::uint64_t epoch = 0;
+  std::uint64_t batch = 0;  // of the epoch
+  std::uint64_t tokens = 0;
+  double seconds = 0;
+  double best_loss = std::numeric_limits<double>::max();
+  std::uint64_t worse = 0;  // validations since the best
+  double loss_sum = 0;      // over the updates since the last point
+  std::uint64_t loss_count = 0;
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE(Progress, step, epoch, batch, tokens, seconds, best_loss, worse,
+                                 loss_sum, loss_count)
+};
+
+class Run {
+ public:
+  Run(Network& network, const TrainingOptions& options, const TrainingJob& job,
+      const TrainingWorld& world)
+      : network_(network),
+        options_(options),
+        job_(job),
+        world_(world),
+        updater_(network, options.optimizer),
+        batching_{options.batch_tokens, job.context, job.seed} {}
+
+  TrainingEnd run();
+
+ private:
+  void plan();
+  bool resume();
+  void save();
+  std::vector<Batch> next_batches();
+  void update();
+  bool report(bool valid, double loss);
+  bool validate();
+  bool finished() const;
+  double seconds() const { return progress_.seconds + world_.clock() - session_start_; }
+
+  Network& network_;
+  const TrainingOptions& options_;
+  const TrainingJob& job_;
+  const TrainingWorld& world_;
+  Updater updater_;
+  BatchOptions batching_;
+  ScheduleOptions schedule_;
+  Progress progress_;
+  WeightArrays best_;
+  std::vector<WindowBatch> epoch_;  // the batches of progress_.epoch
+  std::uint64_t valid_every_ = 1;
+  double session_start_ = 0;
+  double last_save_ = 0;
+  double rate_ = 0;
+  double gradient_norm_ = 0;
+};
+
+void Run::plan() {
+  const auto batches = plan_epoch(job_.train, batching_, 0).size();
+  if (batches == 0)
+    throw Error(Fault::usage, "the training data has no token to learn; check the task's files");
+  const std::uint64_t updates = (batches + options_.accumulate - 1) / options_.accumulate;
+  std::uint64_t total = options_.epochs * updates;
+  if (options_.max_steps > 0) total = std::min(total, options_.max_steps);
+  schedule_ = options_.schedule;
+  schedule_.total = total;
+  valid_every_ = options_.valid_every > 0 ? options_.valid_every : updates;
+}
+
+bool Run::resume() {
+  if (!std::filesystem::exists(job_.checkpoint)) return false;
+  const SafetensorsFile file = read_safetensors(job_.checkpoint);
+  const auto found = file.metadata.find("training");
+  const auto json = found == file.metadata.end()
+                        ? nlohmann::json()
+                        : nlohmann::json::parse(found->second, nullptr, false);
+  try {
+    if (json.at("fingerprint") != job_.fingerprint) return false;  // of another run: begin anew
+    progress_ = json.at("progress").get<Progress>();
+    updater_.optimizer.steps = json.at("optimizer_steps").get<std::uint64_t>();
+  } catch (const nlohmann::json::exception&) {
+    throw Error(
+        Fault::bad_data,
+        job_.checkpoint.string() + ": its training state cannot be read; delete it to start anew");
+  }
+  load_weights(network_.parameters, file, "weights/", job_.checkpoint);
+  load_arrays(network_.parameters, file, "first/", job_.checkpoint, updater_.optimizer.first);
+  if (!updater_.optimizer.second.empty())
+    load_arrays(network_.parameters, file, "second/", job_.checkpoint, updater_.optimizer.second);
+  if (json.value("has_best", false))
+    load_arrays(network_.parameters, file, "best/", job_.checkpoint, best_);
+  return true;
+}
+
+void Run::save() {
+  Progress progress = progress_;
+  progress.seconds = seconds();
+  const nlohmann::json json = {{"fingerprint", job_.fingerprint},
+                               {"progress", progress},
+                               {"optimizer_steps", updater_.optimizer.steps},
+                               {"has_best", !best_.empty()}};
+  std::vector<TensorToWrite> tensors = views(network_.parameters, "weights/");
+  for (const auto& [prefix, arrays] :
+       {std::pair("first/", &updater_.optimizer.first),
+        std::pair("second/", &updater_.optimizer.second), std::pair("best/", &best_)}) {
+    auto more = views(network_.parameters, prefix, *arrays);
+    std::move(more.begin(), more.end(), std::back_inserter(tensors));
+  }
+  write_safetensors(job_.checkpoint, tensors, {{"training", json.dump()}});
+  last_save_ = world_.clock();
+}
+
+std::vector<Batch> Run::next_batches() {
+  std::vector<Batch> batches;
+  while (batches.size() < options_.accumulate) {
+    if (progress_.batch >= epoch_.size()) {
+      ++progress_.epoch;
+      progress_.batch = 0;
+      epoch_ = plan_epoch(job_.train, batching_, progress_.epoch);
+      continue;
+    }
+    batches.push_back(to_tensors(make_batch(job_.train, epoch_[progress_.batch++])));
+    progress_.tokens += static_cast<std::uint64_t>(batches.back().target_count);
+  }
+  return batches;
+}
+
+void Run::update() {
+  rate_ = learning_rate(schedule_, progress_.step);
+  const std::vector<Batch> batches = next_batches();
+  const DropoutInForce in_force(network_, options_.dropout);
+  const auto outcome = updater_.update(batches, rate_, options_.label_smoothing, options_.clip_norm,
+                                       mix_seed(job_.seed, 3, progress_.step));
+  if (!std::isfinite(outcome.loss) || !std::isfinite(outcome.gradient_norm))
+    throw Error(Fault::plugin,
+                fmt::format("training diverged at update {}: the loss or its gradient is no longer "
+                            "finite; lower learning_rate = {} or raise warmup_steps",
+                            progress_.step + 1, options_.schedule.base));
+  gradient_norm_ = outcome.gradient_norm;
+  progress_.loss_sum += outcome.loss;
+  ++progress_.loss_count;
+  ++progress_.step;
+}
+
+// Returns false when the listener asks to stop.
+bool Run::report(bool valid, double loss) {
+  return job_.on_point({progress_.step, schedule_.total, progress_.tokens, seconds(), valid, loss,
+                        rate_, gradient_norm_});
+}
+
+bool Run::validate() {
+  const double loss = evaluate(network_, job_.valid, batching_);
+  if (loss < progress_.best_loss) {
+    progress_.best_loss = loss;
+    progress_.worse = 0;
+    best_ = copy_weights(network_.parameters);
+  } else {
+    ++progress_.worse;
+  }
+  return report(true, loss);
+}
+
+bool Run::finished() const {
+  const bool converged = options_.patience > 0 && progress_.worse >= options_.patience;
+  const bool late = options_.max_minutes > 0 && seconds() >= 60 * options_.max_minutes;
+  return progress_.step >= schedule_.total || converged || late;
+}
+
+TrainingEnd Run::run() {
+  plan();
+  session_start_ = world_.clock();
+  resume();
+  epoch_ = plan_epoch(job_.train, batching_, progress_.epoch);
+  last_save_ = session_start_;
+  while (!finished()) {
+    bool stop = world_.cancelled();
+    if (!stop) {
+      update();
+      const bool last = progress_.step >= schedule_.total;
+      if (last || progress_.step % options_.report_every == 0) {
+        const double mean = progress_.loss_sum / static_cast<double>(progress_.loss_count);
+        progress_.loss_sum = 0;
+        progress_.loss_count = 0;
+        stop = !report(false, mean);
+      }
+      if (!job_.valid.empty() && (last || progress_.step % valid_every_ == 0))
+        stop = !validate() || stop;
+    }
+    if (stop || world_.clock() - last_save_ >= world_.checkpoint_seconds) save();
+    if (stop) return TrainingEnd::stopped;
+  }
+  if (!job_.valid.empty() && best_.empty()) validate();  // the clock ran out before the first one
+  if (!best_.empty()) set_weights(network_.parameters, best_);
+  return TrainingEnd::converged;
+}
+
+}  // namespace
+
+Updater::Updater(Network& network, const OptimizerOptions& options)
+    : optimizer(options, sizes_of(network)), network_(network) {
+  for (const Parameter& parameter : network.parameters.all())
+    parameters_.push_back({values_of(parameter.tensor), {}});
+}
+
+Updater::Outcome Updater::update(std::span<const Batch> batches, double rate,
+                                 double label_smoothing, double clip_norm,
+                                 std::uint64_t dropout_seed) {
+  for (const Parameter& parameter : network_.parameters.all())
+    parameter.tensor.mutable_grad() = Tensor();  // backward() then hands its own over, uncopied
+  Outcome outcome;
+  const auto count = static_cast<double>(batches.size());
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    seed_dropout(mix_seed(dropout_seed, 4, i));
+    Tensor loss = cross_entropy(network_, batches[i], label_smoothing);
+    if (batches.size() > 1) loss = loss / count;
+    loss.backward();
+    outcome.loss += static_cast<double>(loss.item<float>());
+  }
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Tensor& tensor = network_.parameters.all()[i].tensor;
+    parameters_[i].gradient = {};
+    if (!tensor.grad().defined()) continue;
+    if (!tensor.grad().is_contiguous()) tensor.mutable_grad() = tensor.grad().contiguous();
+    parameters_[i].gradient = values_of(tensor.grad());
+  }
+  outcome.gradient_norm = gradient_norm(parameters_);
+  optimizer.step(parameters_, rate, clip_factor(outcome.gradient_norm, clip_norm));
+  return outcome;
+}
+
+double evaluate(Network& network, std::span<const Sequence> sequences,
+                const BatchOptions& options) {
+  const at::NoGradGuard no_gradient;
+  double sum = 0;
+  std::int64_t count = 0;
+  for (const WindowBatch& windows : plan_validation(sequences, options)) {
+    const Batch batch = to_tensors(make_batch(sequences, windows));
+    const auto mean = static_cast<double>(cross_entropy(network, batch, 0.0).item<float>());
+    sum += mean * static_cast<double>(batch.target_count);
+    count += batch.target_count;
+  }
+  return count > 0 ? sum / static_cast<double>(count) : 0.0;
+}
+
+TrainingEnd train(Network& network, const TrainingOptions& options, const TrainingJob& job,
+                  const TrainingWorld& world) {
+  return Run(network, options, job, world).run();
+}
+
+}  // namespace trellis::nn
