@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -132,18 +133,22 @@ struct TrialTotals {
   double seconds = 0;  ///< wall clock of generating
 };
 
+/// The time that rows are stamped with: ISO 8601, UTC.
+using Clock = std::function<std::string()>;
+std::string now_utc();
+
 /// Writing. Every public call is one transaction unless it says otherwise.
 class Store {
  public:
   /// Opens or creates the file, brings an older schema up to date, and takes the writer's lock.
-  static Store open(const std::filesystem::path& path);
+  static Store open(const std::filesystem::path& path, Clock clock = now_utc);
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
   ~Store();
 
   /// Records that this experiment is (again) being run with these parts, in this order; parts that
-  /// are known already are kept. Returns the experiment's row. The same name is the same experiment:
-  /// its set of trials is replaced by `trials`.
+  /// are known already are kept. Returns the experiment's row. The same name is the same
+  /// experiment: its set of trials is replaced by `trials`.
   std::int64_t put_experiment(const ExperimentRecord& experiment,
                               const std::vector<ModelRecord>& models,
                               const std::vector<TaskRecord>& tasks,
