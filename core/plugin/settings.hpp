@@ -23,6 +23,7 @@ struct Setting {
   std::optional<double> minimum, maximum, exclusive_minimum, exclusive_maximum;
   std::vector<std::string> choices;
   std::string group;
+  std::string format;  ///< "path": a file or folder; relative to the config that names it
   std::string summary;
 };
 using Settings = std::vector<Setting>;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -34,7 +35,7 @@ class LogitsProcessor {
 /// One search over one sample. Must not outlive its strategy.
 class Search {
  public:
-  explicit Search(trellis_search* search) : search_(search) {}
+  explicit Search(trellis_search* search);
   void advance(const trellis_view& view, trellis_answer& answer);
 
  private:

@@ -118,6 +118,8 @@ typedef struct trellis_plugin_entry_v1 {
  *       "choices": ["a", "b"],             for choice
  *       "group": "architecture",           optional heading; models: architecture, tokenizer,
  *                                          training
+ *       "format": "path",                  optional, for strings: a file or folder that must exist;
+ *                                          the host makes it absolute; empty text means none
  *       "summary": "one sentence"}]}
  * The host checks every setting against this before `create`, and fills in the defaults, so
  * `create` always receives a JSON object with every setting present and in range. A setting of

@@ -1,0 +1,218 @@
+#include "core/plugin/model.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "core/plugin/boundary.hpp"
+
+namespace trellis::plugin {
+namespace {
+
+void require_tokens(std::string_view what, const std::vector<std::int32_t>& tokens,
+                    std::size_t vocab_size) {
+  for (const auto token : tokens) {
+    if (token < 0 || static_cast<std::size_t>(token) >= vocab_size) {
+      throw Error(Fault::plugin, fmt::format("{}: token {} is outside the vocabulary of {}", what,
+                                             token, vocab_size));
+    }
+  }
+}
+
+ModelFacts parse_facts(const nlohmann::json& json) {
+  ModelFacts facts;
+  facts.vocab_size = json.at("vocab_size").get<std::size_t>();
+  facts.hidden_size = json.value("hidden_size", std::size_t{0});
+  facts.parameters = json.value("parameters", std::uint64_t{0});
+  if (json.contains("max_context") && !json["max_context"].is_null()) {
+    facts.max_context = json["max_context"].get<std::size_t>();
+  }
+  facts.eos = json.value("eos", std::vector<std::int32_t>());
+  facts.encoder_decoder = json.value("encoder_decoder", false);
+  facts.weights_hash = json.value("weights_hash", "");
+  facts.tokenizer = json.value("tokenizer", nlohmann::json());
+  facts.json = json;
+  return facts;
+}
+
+}  // namespace
+
+State::State(State&& other) noexcept
+    : model_(other.model_), state_(std::exchange(other.state_, nullptr)) {}
+
+State& State::operator=(State&& other) noexcept {
+  std::swap(model_, other.model_);
+  std::swap(state_, other.state_);
+  return *this;
+}
+
+State::~State() {
+  if (state_ != nullptr) model_->free_state(model_, state_);
+}
+
+Model Model::create(Registry& registry, std::string_view id, const nlohmann::json& settings) {
+  const auto& factory = factory_of<trellis_model_factory>(registry, Kind::model, id);
+  trellis_model* model = nullptr;
+  call(fmt::format("model {}", id), [&](trellis_error* error) {
+    return factory.create(settings.dump().c_str(), &model, error);
+  });
+  return Model(model);
+}
+
+Model Model::load(Registry& registry, std::string_view id, const std::filesystem::path& folder) {
+  const auto& factory = factory_of<trellis_model_factory>(registry, Kind::model, id);
+  trellis_model* model = nullptr;
+  call(fmt::format("model {}", id),
+       [&](trellis_error* error) { return factory.load(folder.string().c_str(), &model, error); });
+  return Model(model);
+}
+
+Model::Model(trellis_model* model) : model_(model) {
+  if (model == nullptr) throw Error(Fault::plugin, "model: the plugin made none");
+  require_size("model", model->struct_size, sizeof(trellis_model));
+  read_facts();
+}
+
+void Model::read_facts() {
+  const auto json = call_for_json("model describe", [&](auto* sink, auto* error) {
+    return model_->describe(model_.get(), sink, error);
+  });
+  try {
+    facts_ = parse_facts(json);
+  } catch (const nlohmann::json::exception& exception) {
+    throw Error(Fault::plugin, fmt::format("model describe: malformed: {}", exception.what()));
+  }
+  if (facts_.vocab_size > 0) require_tokens("model describe: eos", facts_.eos, facts_.vocab_size);
+}
+
+PromptTokens Model::encode_prompt(std::string_view source, std::string_view prefix) const {
+  PromptTokens tokens;
+  auto encoder = token_sink(tokens.encoder);
+  auto decoder = token_sink(tokens.decoder);
+  const trellis_prompt prompt{span_of(source), span_of(prefix)};
+  call("model encode_prompt", [&](trellis_error* error) {
+    return model_->encode_prompt(model_.get(), &prompt, &encoder, &decoder, error);
+  });
+  require_tokens("model encode_prompt", tokens.decoder, facts_.vocab_size);
+  if (tokens.decoder.empty()) {
+    throw Error(Fault::plugin,
+                "model encode_prompt: gave no decoder token, not even a start symbol");
+  }
+  return tokens;
+}
+
+std::vector<std::int32_t> Model::encode(std::string_view text) const {
+  std::vector<std::int32_t> tokens;
+  auto sink = token_sink(tokens);
+  call("model encode", [&](trellis_error* error) {
+    return model_->encode(model_.get(), span_of(text), &sink, error);
+  });
+  require_tokens("model encode", tokens, facts_.vocab_size);
+  return tokens;
+}
+
+std::string Model::decode(std::span<const std::int32_t> tokens) const {
+  return call_for_text("model decode", [&](auto* sink, auto* error) {
+    return model_->decode(model_.get(), tokens.data(), tokens.size(), sink, error);
+  });
+}
+
+std::string Model::token_text(std::int32_t token) const {
+  return call_for_text("model token_text", [&](auto* sink, auto* error) {
+    return model_->token_text(model_.get(), token, sink, error);
+  });
+}
+
+State Model::open_state(std::span<const std::int32_t> encoder_tokens) {
+  trellis_state* state = nullptr;
+  call("model open_state", [&](trellis_error* error) {
+    return model_->open_state(model_.get(), encoder_tokens.data(), encoder_tokens.size(), &state,
+                              error);
+  });
+  if (state == nullptr) throw Error(Fault::plugin, "model open_state: gave no state");
+  return State(model_.get(), state);
+}
+
+State Model::fork(const State& state) {
+  trellis_state* copy = nullptr;
+  call("model fork_state", [&](trellis_error* error) {
+    return model_->fork_state(model_.get(), state.get(), &copy, error);
+  });
+  if (copy == nullptr) throw Error(Fault::plugin, "model fork_state: gave no state");
+  return State(model_.get(), copy);
+}
+
+void Model::feed(std::span<trellis_feed_item> items) {
+  call("model feed", [&](trellis_error* error) {
+    return model_->feed(model_.get(), items.data(), items.size(), error);
+  });
+}
+
+const void* Model::ability(const char* id) const {
+  return model_->get_ability != nullptr ? model_->get_ability(model_.get(), id) : nullptr;
+}
+
+bool Model::can_train() const {
+  return ability(TRELLIS_MODEL_TRAIN_ABILITY) != nullptr;
+}
+
+void Model::train(std::span<const TrainingExample> train, std::span<const TrainingExample> valid,
+                  const std::filesystem::path& folder, std::uint64_t seed,
+                  const std::function<bool(const nlohmann::json&)>& on_point) {
+  const auto* ability =
+      static_cast<const trellis_model_train*>(this->ability(TRELLIS_MODEL_TRAIN_ABILITY));
+  if (ability == nullptr) throw Error(Fault::usage, "this model cannot be trained");
+  const auto borrow = [](std::span<const TrainingExample> examples) {
+    std::vector<trellis_example> borrowed;
+    borrowed.reserve(examples.size());
+    for (const auto& example : examples) {
+      borrowed.push_back({span_of(example.source), span_of(example.target)});
+    }
+    return borrowed;
+  };
+  const auto train_spans = borrow(train);
+  const auto valid_spans = borrow(valid);
+  const std::string folder_text = folder.string();
+  trellis_train_request request{};
+  request.struct_size = sizeof request;
+  request.train = train_spans.data();
+  request.train_count = train_spans.size();
+  request.valid = valid_spans.data();
+  request.valid_count = valid_spans.size();
+  request.folder = folder_text.c_str();
+  request.seed = seed;
+  // An exception must not cross the plugin's frames: it is kept and thrown again afterwards.
+  struct Caller {
+    const std::function<bool(const nlohmann::json&)>& on_point;
+    std::exception_ptr thrown;
+  } caller{on_point, nullptr};
+  request.context = &caller;
+  request.on_point = [](void* context, const char* json, std::size_t size) -> std::int32_t {
+    auto& receiver = *static_cast<Caller*>(context);
+    try {
+      return receiver.on_point(nlohmann::json::parse(json, json + size)) ? 0 : 1;
+    } catch (...) {
+      receiver.thrown = std::current_exception();
+      return 1;
+    }
+  };
+  try {
+    call("model train",
+         [&](trellis_error* error) { return ability->train(model_.get(), &request, error); });
+  } catch (const Error&) {
+    if (caller.thrown) std::rethrow_exception(caller.thrown);
+    throw;
+  }
+  read_facts();
+}
+
+void Model::save(const std::filesystem::path& folder) const {
+  const auto* ability =
+      static_cast<const trellis_model_train*>(this->ability(TRELLIS_MODEL_TRAIN_ABILITY));
+  if (ability == nullptr) throw Error(Fault::usage, "this model cannot be saved");
+  call("model save", [&](trellis_error* error) {
+    return ability->save(model_.get(), folder.string().c_str(), error);
+  });
+}
+
+}  // namespace trellis::plugin

@@ -1,0 +1,90 @@
+#include "core/plugin/strategy.hpp"
+
+#include <fmt/format.h>
+
+#include "core/plugin/boundary.hpp"
+
+namespace trellis::plugin {
+namespace {
+
+StrategyNeeds parse_needs(const nlohmann::json& description) {
+  StrategyNeeds needs;
+  try {
+    for (const auto& need : description.value("needs", nlohmann::json::array())) {
+      if (need != "hidden") {
+        throw Error(
+            Fault::plugin,
+            fmt::format("strategy needs {}, which this Trellis does not know", need.dump()));
+      }
+      needs.hidden = true;
+    }
+    needs.processors_see_log_probabilities =
+        description.value("processors_see", "logits") == "log_probabilities";
+    needs.stochastic = description.value("stochastic", false);
+  } catch (const nlohmann::json::exception& exception) {
+    throw Error(Fault::plugin, fmt::format("malformed strategy description: {}", exception.what()));
+  }
+  return needs;
+}
+
+}  // namespace
+
+LogitsProcessor LogitsProcessor::create(Registry& registry, std::string_view id,
+                                        const nlohmann::json& settings) {
+  const auto& factory =
+      factory_of<trellis_logits_processor_factory>(registry, Kind::logits_processor, id);
+  trellis_logits_processor* processor = nullptr;
+  call(fmt::format("logits_processor {}", id), [&](trellis_error* error) {
+    return factory.create(settings.dump().c_str(), &processor, error);
+  });
+  const auto& description = registry.get(Kind::logits_processor, id).json;
+  return LogitsProcessor(processor, description.value("rank", 600.0));
+}
+
+LogitsProcessor::LogitsProcessor(trellis_logits_processor* processor, double rank)
+    : processor_(processor), rank_(rank) {
+  if (processor == nullptr) throw Error(Fault::plugin, "logits_processor: the plugin made none");
+  require_size("logits_processor", processor->struct_size, sizeof(trellis_logits_processor));
+}
+
+void LogitsProcessor::apply(const trellis_sequence& sequence, std::span<float> logits) const {
+  call("logits_processor apply", [&](trellis_error* error) {
+    return processor_->apply(processor_.get(), &sequence, logits.data(), logits.size(), error);
+  });
+}
+
+Search::Search(trellis_search* search) : search_(search) {
+  if (search == nullptr) throw Error(Fault::plugin, "strategy open_search: gave no search");
+  require_size("search", search->struct_size, sizeof(trellis_search));
+}
+
+void Search::advance(const trellis_view& view, trellis_answer& answer) {
+  call("strategy advance", [&](trellis_error* error) {
+    return search_->advance(search_.get(), &view, &answer, error);
+  });
+}
+
+Strategy Strategy::create(Registry& registry, std::string_view id, const nlohmann::json& settings) {
+  const auto& factory = factory_of<trellis_strategy_factory>(registry, Kind::strategy, id);
+  trellis_strategy* strategy = nullptr;
+  call(fmt::format("strategy {}", id), [&](trellis_error* error) {
+    return factory.create(settings.dump().c_str(), &strategy, error);
+  });
+  return Strategy(strategy, parse_needs(registry.get(Kind::strategy, id).json));
+}
+
+Strategy::Strategy(trellis_strategy* strategy, StrategyNeeds needs)
+    : strategy_(strategy), needs_(needs) {
+  if (strategy == nullptr) throw Error(Fault::plugin, "strategy: the plugin made none");
+  require_size("strategy", strategy->struct_size, sizeof(trellis_strategy));
+}
+
+Search Strategy::open_search() const {
+  trellis_search* search = nullptr;
+  call("strategy open_search", [&](trellis_error* error) {
+    return strategy_->open_search(strategy_.get(), &search, error);
+  });
+  return Search(search);
+}
+
+}  // namespace trellis::plugin
