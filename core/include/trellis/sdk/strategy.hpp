@@ -1,0 +1,169 @@
+/// Decoding strategies and logits processors in C++: see trellis/abi/strategy.h for the contract.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "trellis/abi/strategy.h"
+#include "trellis/sdk/plugin.hpp"
+
+namespace trellis::sdk {
+
+// ---- logits processors ------------------------------------------------------------------------
+
+/// What a processor class P must have:
+///   static Json description();                                   id, version, summary, rank ...
+///   explicit P(const Json& settings);
+///   void apply(const trellis_sequence&, std::span<float> logits) const;
+template <typename P>
+Offer logits_processor_factory() {
+  struct Box {
+    trellis_logits_processor abi;
+    P processor;
+  };
+  static const trellis_logits_processor_factory factory = {
+      sizeof(trellis_logits_processor_factory), &detail::describe<P>,
+      [](const char* settings, trellis_logits_processor** out, trellis_error* error) {
+        return guard(error, [&] {
+          auto box = std::unique_ptr<Box>(new Box{{}, P(Json::parse(settings))});
+          box->abi = {sizeof(trellis_logits_processor), box.get(),
+                      [](trellis_logits_processor* p) { delete static_cast<Box*>(p->self); },
+                      [](const trellis_logits_processor* p, const trellis_sequence* sequence,
+                         float* logits, std::size_t vocab_size, trellis_error* failure) {
+                        return guard(failure, [&] {
+                          static_cast<const Box*>(p->self)->processor.apply(*sequence,
+                                                                            {logits, vocab_size});
+                        });
+                      }};
+          *out = &box.release()->abi;
+        });
+      }};
+  return {TRELLIS_LOGITS_PROCESSOR_FACTORY, &factory};
+}
+
+// ---- strategies -------------------------------------------------------------------------------
+
+/// The answer of one round; see trellis_answer.
+class Answer {
+ public:
+  explicit Answer(trellis_answer* answer) : answer_(answer) {}
+
+  /// Continues hypothesis `parent` with `tokens`, which follow its last row.
+  void move(const trellis_view& view, std::size_t parent, std::span<const std::int32_t> tokens,
+            double score) {
+    send(view, parent, tokens, score, nullptr);
+  }
+  void finish(const trellis_view& view, std::size_t parent, std::span<const std::int32_t> tokens,
+              double score, trellis_finish_reason reason) {
+    send(view, parent, tokens, score, &reason);
+  }
+
+ private:
+  void send(const trellis_view& view, std::size_t parent, std::span<const std::int32_t> tokens,
+            double score, const trellis_finish_reason* reason) {
+    trellis_move move{};
+    move.struct_size = sizeof move;
+    move.parent = static_cast<std::uint32_t>(parent);
+    move.row = static_cast<std::uint32_t>(view.hypotheses[parent].row_count - 1);
+    move.tokens = tokens.data();
+    move.token_count = tokens.size();
+    move.score = score;
+    trellis_error error{};
+    error.struct_size = sizeof error;
+    const auto status = reason != nullptr
+                            ? answer_->finish(answer_->context, &move, *reason, &error)
+                            : answer_->move(answer_->context, &move, &error);
+    if (status != TRELLIS_OK) throw Failure(status, error.message);
+  }
+
+  trellis_answer* answer_;
+};
+
+/// vocab_size scores after the processors, at the end of a hypothesis.
+inline std::span<const float> last_scores(const trellis_view& view, std::size_t hypothesis) {
+  const auto& shown = view.hypotheses[hypothesis];
+  return {shown.scores + (shown.row_count - 1) * view.vocab_size, view.vocab_size};
+}
+
+inline bool is_eos(const trellis_view& view, std::int32_t token) {
+  return std::find(view.eos, view.eos + view.eos_count, token) != view.eos + view.eos_count;
+}
+
+/// One search: the work on one sample.
+class Search {
+ public:
+  virtual ~Search() = default;
+  virtual void advance(const trellis_view& view, Answer& answer) = 0;
+};
+
+/// A strategy with one hypothesis that grows by one token a round. S has
+///   std::int32_t choose(const trellis_view& view, std::span<const float> scores) const;
+template <typename S>
+class SingleTokenSearch final : public Search {
+ public:
+  explicit SingleTokenSearch(const S& strategy) : strategy_(strategy) {}
+
+  void advance(const trellis_view& view, Answer& answer) override {
+    if (view.hypotheses[0].stopped != 0) {
+      answer.finish(view, 0, {}, 0, TRELLIS_FINISH_STOP);
+      return;
+    }
+    const std::int32_t token = strategy_.choose(view, last_scores(view, 0));
+    if (is_eos(view, token)) {
+      answer.finish(view, 0, {&token, 1}, 0, TRELLIS_FINISH_EOS);
+    } else {
+      answer.move(view, 0, {&token, 1}, 0);
+    }
+  }
+
+ private:
+  const S& strategy_;
+};
+
+/// What a strategy class S must have:
+///   static Json description();
+///   explicit S(const Json& settings);
+///   std::unique_ptr<Search> open_search() const;
+template <typename S>
+Offer strategy_factory() {
+  struct Box {
+    trellis_strategy abi;
+    S strategy;
+  };
+  struct SearchBox {
+    trellis_search abi;
+    std::unique_ptr<Search> search;
+  };
+  static constexpr auto open = [](const trellis_strategy* self, trellis_search** out,
+                                  trellis_error* error) {
+    return guard(error, [&] {
+      auto box = std::unique_ptr<SearchBox>(
+          new SearchBox{{}, static_cast<const Box*>(self->self)->strategy.open_search()});
+      box->abi = {sizeof(trellis_search), box.get(),
+                  [](trellis_search* s) { delete static_cast<SearchBox*>(s->self); },
+                  [](trellis_search* s, const trellis_view* view, trellis_answer* answer,
+                     trellis_error* failure) {
+                    return guard(failure, [&] {
+                      Answer wrapped(answer);
+                      static_cast<SearchBox*>(s->self)->search->advance(*view, wrapped);
+                    });
+                  }};
+      *out = &box.release()->abi;
+    });
+  };
+  static const trellis_strategy_factory factory = {
+      sizeof(trellis_strategy_factory), &detail::describe<S>,
+      [](const char* settings, trellis_strategy** out, trellis_error* error) {
+        return guard(error, [&] {
+          auto box = std::unique_ptr<Box>(new Box{{}, S(Json::parse(settings))});
+          box->abi = {sizeof(trellis_strategy), box.get(),
+                      [](trellis_strategy* s) { delete static_cast<Box*>(s->self); }, open};
+          *out = &box.release()->abi;
+        });
+      }};
+  return {TRELLIS_STRATEGY_FACTORY, &factory};
+}
+
+}  // namespace trellis::sdk
