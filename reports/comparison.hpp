@@ -1,0 +1,96 @@
+/// One experiment as tables: per task, model × strategy against metrics, each arm compared with a
+/// baseline over the same samples.
+///
+/// Arms that differ in seed only are one row: their samples are taken together, and a sample is
+/// paired with the baseline's of the same seed, example and sample index (of the baseline's only
+/// seed, if it has just one).
+///
+/// `significant` (shown as `*`) means p < 0.05 in the paired approximate-randomization test against
+/// the baseline, after Holm's correction (Holm 1979) over all arms compared in that column, so that
+/// many arms do not make chance look like a finding.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/queries.hpp"
+
+namespace trellis::reports {
+
+struct CompareOptions {
+  std::string experiment;            ///< empty: the one that ran last
+  std::vector<std::string> tasks;    ///< labels; empty: all
+  std::vector<std::string> metrics;  ///< names, in this order; empty: all, the main one first
+  /// "model", "strategy" or "model × strategy" (also with "/" or "x" between them); empty: the
+  /// config's first arm.
+  std::string baseline;
+  std::size_t resamples = 1000;
+  std::uint64_t seed = 12345;  ///< of the resampling
+};
+
+struct MetricColumn {
+  std::string name;
+  std::string summary;
+  std::optional<bool> higher_is_better;  ///< nothing where nobody says
+  int decimals = 4;                      ///< shown, after the largest value of the column
+};
+
+struct Cell {
+  std::optional<double> value;
+  std::optional<double> low, high;   ///< 95 % confidence interval
+  std::uint64_t n = 0;               ///< samples with this metric
+  std::optional<double> difference;  ///< to the baseline, over the pairs
+  std::optional<double> p_value;     ///< of that difference, uncorrected
+  std::optional<double> adjusted_p;  ///< after Holm's correction
+  std::uint64_t pairs = 0;
+  bool significant = false;
+  bool best = false;  ///< of its column; never where no direction is known
+
+  /// Half the interval's width, what is shown after "±".
+  std::optional<double> half_width() const {
+    if (!low || !high) return std::nullopt;
+    return (*high - *low) / 2;
+  }
+};
+
+struct ArmRow {
+  std::string model;
+  std::string strategy;
+  std::string strategy_plugin;
+  std::vector<std::string> trials;  ///< ids, one a seed
+  std::vector<std::uint64_t> seeds;
+  bool baseline = false;
+  std::vector<Cell> cells;  ///< as the table's columns
+  std::uint64_t stored_samples = 0;
+  std::uint64_t expected_samples = 0;
+  std::uint64_t failures = 0;
+  bool failed = false;      ///< a trial ended in failure
+  bool incomplete = false;  ///< a trial is not done
+  storage::TrialTotals totals;
+};
+
+struct TaskTable {
+  std::string task;
+  std::vector<MetricColumn> columns;
+  std::vector<ArmRow> rows;  ///< the baseline first, then in the order of the config
+};
+
+struct Comparison {
+  storage::ExperimentRow experiment;
+  std::vector<TaskTable> tables;
+};
+
+/// Throws Error(usage) for an unknown experiment, task, metric or baseline, with what there is.
+Comparison compare(storage::Reader& reader, const CompareOptions& options);
+
+/// "12.34 ± 0.56 *"; an en dash where there is no value.
+std::string format_cell(const Cell& cell, int decimals);
+std::string format_number(double value, int decimals);
+/// Decimals that show four digits of `largest`, at most four.
+int decimals_for(double largest);
+/// "failed, 3 of 4 samples, 1 failure" or "incomplete, 3 of 4 samples"; empty when all is well.
+std::string format_state(const ArmRow& row);
+
+}  // namespace trellis::reports
