@@ -161,7 +161,7 @@ std::string terminal_text(const Comparison& comparison, const TerminalOptions& o
   if (experiment.trials_failed > 0) text += fmt::format(", {} failed", experiment.trials_failed);
   text += "\n";
   for (const auto& table : comparison.tables) {
-    text += "\n" + painted(table.task, Paint::bold, options.colour) + "\n";
+    text += fmt::format("\n{}\n", painted(table.task, Paint::bold, options.colour));
     text += table_text(table, options);
   }
   text +=
