@@ -25,7 +25,7 @@ enum SpecialToken : std::int32_t {
 
 /// The settings of every model plugin that trains a vocabulary.
 struct TokenizerOptions {
-  std::string kind = "bpe";      ///< "word", "character" or "bpe" (byte-level)
+  std::string kind = "bpe";       ///< "word", "character" or "bpe" (byte-level)
   std::size_t vocab_size = 4096;  ///< upper limit, special tokens included
   std::size_t minimum_count = 1;  ///< rarer words, characters or merges are left out
   bool lowercase = false;         ///< full Unicode lower-casing before everything else

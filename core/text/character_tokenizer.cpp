@@ -1,0 +1,65 @@
+#include <nlohmann/json.hpp>
+
+#include "core/text/unicode.hpp"
+#include "core/text/vocabulary.hpp"
+
+namespace trellis::text {
+namespace {
+
+class CharacterTokenizer final : public Tokenizer {
+ public:
+  CharacterTokenizer(Vocabulary vocabulary, bool lowercase)
+      : vocabulary_(std::move(vocabulary)), lowercase_(lowercase) {}
+
+  std::size_t vocab_size() const override { return vocabulary_.size(); }
+
+  std::vector<std::int32_t> encode(std::string_view text) const override {
+    const std::string lower = lowercase_ ? to_lower(text) : std::string();
+    std::vector<std::int32_t> tokens;
+    for (const auto piece : split_code_points(lowercase_ ? lower : text)) {
+      tokens.push_back(vocabulary_.id(piece));
+    }
+    return tokens;
+  }
+
+  std::string decode(std::span<const std::int32_t> tokens) const override {
+    std::string text;
+    for (const auto token : tokens) {
+      if (token == kUnknown || token >= kSpecialCount) text += token_text(token);
+    }
+    return text;
+  }
+
+  std::string token_text(std::int32_t token) const override {
+    if (token < kSpecialCount) return std::string(kSpecialNames[token]);
+    return vocabulary_.symbol(token);
+  }
+
+  nlohmann::json to_json() const override {
+    return {{"kind", "character"}, {"lowercase", lowercase_}, {"symbols", vocabulary_.symbols()}};
+  }
+
+ private:
+  Vocabulary vocabulary_;
+  bool lowercase_;
+};
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> make_character_tokenizer(Vocabulary vocabulary, bool lowercase) {
+  return std::make_unique<CharacterTokenizer>(std::move(vocabulary), lowercase);
+}
+
+std::unique_ptr<Tokenizer> train_character_tokenizer(const TokenizerOptions& options,
+                                                     std::span<const std::string_view> texts) {
+  SymbolCounts counts;
+  for (const auto text : texts) {
+    const std::string lower = options.lowercase ? to_lower(text) : std::string();
+    for (const auto piece : split_code_points(options.lowercase ? lower : text)) {
+      ++counts[std::string(piece)];
+    }
+  }
+  return make_character_tokenizer(Vocabulary(most_frequent(counts, options)), options.lowercase);
+}
+
+}  // namespace trellis::text

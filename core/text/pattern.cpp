@@ -1,0 +1,66 @@
+#include "core/text/pattern.hpp"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include "core/error.hpp"
+
+namespace trellis::text {
+namespace {
+
+std::string message_of(int code) {
+  PCRE2_UCHAR buffer[256];
+  pcre2_get_error_message(code, buffer, sizeof buffer);
+  return reinterpret_cast<const char*>(buffer);
+}
+
+}  // namespace
+
+Pattern::Pattern(std::string_view pattern) {
+  int code = 0;
+  PCRE2_SIZE offset = 0;
+  pcre2_code* compiled =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_DOTALL, &code, &offset, nullptr);
+  if (compiled == nullptr) {
+    throw std::logic_error("pattern " + std::string(pattern) + ": " + message_of(code));
+  }
+  code_.reset(compiled, &pcre2_code_free);
+  // Where there is no just-in-time compiler, PCRE2's interpreter gives the same matches.
+  pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE);
+}
+
+struct Pattern::Matcher::Data {
+  pcre2_match_data* match;
+  const PCRE2_SIZE* offsets;
+};
+
+Pattern::Matcher::Matcher(const Pattern& pattern, std::string_view text)
+    : pattern_(pattern), text_(text), data_(std::make_unique<Data>()) {
+  data_->match = pcre2_match_data_create(1, nullptr);
+  if (data_->match == nullptr) throw std::bad_alloc();
+  data_->offsets = pcre2_get_ovector_pointer(data_->match);
+}
+
+Pattern::Matcher::~Matcher() {
+  pcre2_match_data_free(data_->match);
+}
+
+bool Pattern::Matcher::next(std::string_view& match) {
+  if (at_ >= text_.size()) return false;
+  // Without PCRE2_NO_UTF_CHECK every call would check the whole rest again: quadratic.
+  const int found =
+      pcre2_match(pattern_.code_.get(), reinterpret_cast<PCRE2_SPTR>(text_.data()), text_.size(),
+                  at_, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, data_->match, nullptr);
+  if (found == PCRE2_ERROR_NOMATCH) return false;
+  if (found < 0) throw Error(Fault::environment, "splitting text: " + message_of(found));
+  match = text_.substr(data_->offsets[0], data_->offsets[1] - data_->offsets[0]);
+  at_ = data_->offsets[1];
+  return true;
+}
+
+}  // namespace trellis::text

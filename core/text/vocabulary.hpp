@@ -1,0 +1,55 @@
+/// The symbols of a tokenizer, numbered; the special tokens come first.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "core/text/tokenizer.hpp"
+
+namespace trellis::text {
+
+inline constexpr std::string_view kSpecialNames[] = {"<pad>", "<unk>", "<bos>", "<eos>", "<sep>"};
+
+class Vocabulary {
+ public:
+  Vocabulary() = default;
+  /// The symbols after the special tokens, in the order of their ids. Throws Error(bad_data) when
+  /// one is there twice.
+  explicit Vocabulary(std::vector<std::string> symbols);
+
+  std::size_t size() const { return kSpecialCount + symbols_.size(); }
+  /// kUnknown when it is not there.
+  std::int32_t id(std::string_view symbol) const;
+  /// `token` must not be special.
+  const std::string& symbol(std::int32_t token) const { return symbols_.at(token - kSpecialCount); }
+  const std::vector<std::string>& symbols() const { return symbols_; }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
+  std::vector<std::string> symbols_;
+  std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> ids_;
+};
+
+using SymbolCounts = std::unordered_map<std::string, std::uint64_t>;
+
+/// The most frequent symbols that fit and are frequent enough, most frequent first; of equally
+/// frequent ones the smaller by bytes first.
+std::vector<std::string> most_frequent(const SymbolCounts& counts, const TokenizerOptions& options);
+
+std::unique_ptr<Tokenizer> make_character_tokenizer(Vocabulary vocabulary, bool lowercase);
+std::unique_ptr<Tokenizer> train_character_tokenizer(const TokenizerOptions& options,
+                                                     std::span<const std::string_view> texts);
+std::unique_ptr<Tokenizer> make_word_tokenizer(Vocabulary vocabulary, bool lowercase);
+std::unique_ptr<Tokenizer> train_word_tokenizer(const TokenizerOptions& options,
+                                                std::span<const std::string_view> texts);
+
+}  // namespace trellis::text

@@ -1,0 +1,85 @@
+#include <nlohmann/json.hpp>
+
+#include "core/text/pattern.hpp"
+#include "core/text/unicode.hpp"
+#include "core/text/vocabulary.hpp"
+
+namespace trellis::text {
+namespace {
+
+/// A word, a number, a Han character, a mark of punctuation, each with the one space before it, so
+/// that joining the pieces gives the text back; other white space stands alone.
+constexpr std::string_view kWords =
+    R"( ?\p{Han}| ?(?:(?!\p{Han})[\p{L}\p{M}])+(?:['’](?:(?!\p{Han})[\p{L}\p{M}])+)*| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]|\s)";
+
+class WordTokenizer final : public Tokenizer {
+ public:
+  WordTokenizer(Vocabulary vocabulary, bool lowercase)
+      : vocabulary_(std::move(vocabulary)), lowercase_(lowercase) {}
+
+  std::size_t vocab_size() const override { return vocabulary_.size(); }
+
+  std::vector<std::int32_t> encode(std::string_view text) const override {
+    const std::string lower = lowercase_ ? to_lower(text) : std::string();
+    std::vector<std::int32_t> tokens;
+    // A word at the very beginning is taken as if a space came before it: the same word should be
+    // the same token there.
+    if (text.empty()) return tokens;
+    std::string spaced(1, ' ');
+    spaced += lowercase_ ? std::string_view(lower) : text;
+    pattern_.for_each_match(
+        spaced, [&](std::string_view piece) { tokens.push_back(vocabulary_.id(piece)); });
+    return tokens;
+  }
+
+  std::string decode(std::span<const std::int32_t> tokens) const override {
+    std::string text;
+    for (const auto token : tokens) {
+      if (token == kUnknown) text += " <unk>";
+      if (token >= kSpecialCount) text += vocabulary_.symbol(token);
+    }
+    if (text.starts_with(' ')) text.erase(0, 1);
+    return text;
+  }
+
+  std::string token_text(std::int32_t token) const override {
+    if (token < kSpecialCount) return std::string(kSpecialNames[token]);
+    return vocabulary_.symbol(token);
+  }
+
+  nlohmann::json to_json() const override {
+    return {{"kind", "word"}, {"lowercase", lowercase_}, {"symbols", vocabulary_.symbols()}};
+  }
+
+  static SymbolCounts count(const TokenizerOptions& options,
+                            std::span<const std::string_view> texts) {
+    const Pattern pattern(kWords);
+    SymbolCounts counts;
+    for (const auto text : texts) {
+      if (text.empty()) continue;
+      std::string spaced(1, ' ');
+      spaced += options.lowercase ? to_lower(text) : std::string(text);
+      pattern.for_each_match(spaced, [&](std::string_view piece) { ++counts[std::string(piece)]; });
+    }
+    return counts;
+  }
+
+ private:
+  Vocabulary vocabulary_;
+  bool lowercase_;
+  Pattern pattern_{kWords};
+};
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> make_word_tokenizer(Vocabulary vocabulary, bool lowercase) {
+  return std::make_unique<WordTokenizer>(std::move(vocabulary), lowercase);
+}
+
+std::unique_ptr<Tokenizer> train_word_tokenizer(const TokenizerOptions& options,
+                                                std::span<const std::string_view> texts) {
+  return make_word_tokenizer(
+      Vocabulary(most_frequent(WordTokenizer::count(options, texts), options)), options.lowercase);
+}
+
+}  // namespace trellis::text
