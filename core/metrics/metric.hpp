@@ -6,6 +6,7 @@
 /// intervals and paired tests are made of.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,17 +24,19 @@ struct SampleValue {
 struct MetricDefinition {
   std::string_view name;  ///< as in tasks' descriptions and in the database
   std::string_view summary;
-  bool higher_is_better;
+  std::optional<bool> higher_is_better;  ///< nothing: neither is better (length)
   /// From summed statistics to the value; null: the mean of the values.
-  double (*from_statistics)(std::span<const double> sums);
+  double (*from_statistics)(std::span<const double> sums) = nullptr;
+  std::size_t statistics_count = 0;  ///< how many numbers from_statistics takes
 };
 
 /// The metrics that Trellis knows, or null for a name of a third party's task (then: mean).
 const MetricDefinition* find_metric(std::string_view name);
 std::span<const MetricDefinition> all_metrics();
 
-/// Value of a set of samples. Samples without a value are left out of a mean. Nothing when no
-/// sample has one.
+/// Value of a set of samples. Samples without a value are left out. Nothing when no sample has one,
+/// or when the statistics give no finite number. The mean of the values is taken where a sample has
+/// no statistics, or not as many as the metric of this name: then it is a third party's own.
 std::optional<double> corpus_value(std::string_view metric, std::span<const SampleValue> samples);
 
 }  // namespace trellis::metrics

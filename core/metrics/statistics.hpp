@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "core/metrics/metric.hpp"
 
@@ -22,8 +24,28 @@ struct ResamplingOptions {
   double confidence = 0.95;
 };
 
+/// Fills `indices` with which samples a resample takes, each from 0 to its size - 1.
+using DrawIndices = std::function<void(std::span<std::uint32_t> indices)>;
+/// Fills `swaps` with 1 where the two systems change places in a trial, else 0.
+using DrawSwaps = std::function<void(std::span<std::uint8_t> swaps)>;
+
+/// corpus_value of each resample of the samples that have a value, in the order drawn; resamples
+/// without one are left out.
+std::vector<double> bootstrap_values(std::string_view metric, std::span<const SampleValue> samples,
+                                     std::size_t resamples, const DrawIndices& draw);
+
+/// Percentile by linear interpolation between order statistics; `share` in [0, 1]. `sorted` must
+/// hold at least one value.
+double percentile(std::span<const double> sorted, double share);
+
+/// Share of trials, the data themselves counted as one, that differ at least as much as the data.
+/// Every pair must have both values.
+double randomization_p_value(std::string_view metric, std::span<const SampleValue> baseline,
+                             std::span<const SampleValue> candidate, std::size_t trials,
+                             const DrawSwaps& draw);
+
 /// Percentile bootstrap interval of corpus_value (Efron 1979; Koehn 2004 for BLEU). Nothing with
-/// fewer than two samples.
+/// fewer than two samples that have a value.
 std::optional<Interval> bootstrap_interval(std::string_view metric,
                                            std::span<const SampleValue> samples,
                                            const ResamplingOptions& options = {});
@@ -36,7 +58,7 @@ struct PairedTest {
 };
 
 /// `baseline[i]` and `candidate[i]` are of the same example. Pairs where either value is undefined
-/// are left out. Nothing with fewer than two pairs.
+/// are left out. Nothing with fewer than two pairs. Both must have the same length.
 std::optional<PairedTest> paired_test(std::string_view metric,
                                       std::span<const SampleValue> baseline,
                                       std::span<const SampleValue> candidate,

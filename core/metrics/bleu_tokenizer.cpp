@@ -1,0 +1,207 @@
+#include "core/metrics/bleu_tokenizer.hpp"
+
+#include <fmt/format.h>
+#include <unicode/uchar.h>
+
+#include <array>
+#include <utility>
+
+#include "core/error.hpp"
+#include "core/text/unicode.hpp"
+
+namespace trellis::metrics {
+namespace {
+
+using Names = std::array<std::pair<std::string_view, BleuTokenizer>, 5>;
+constexpr Names kNames{{{"13a", BleuTokenizer::mteval_13a},
+                        {"intl", BleuTokenizer::international},
+                        {"zh", BleuTokenizer::chinese},
+                        {"char", BleuTokenizer::character},
+                        {"none", BleuTokenizer::none}}};
+
+std::vector<std::string> split(std::string_view text) {
+  const auto words = text::split_white_space(text);
+  return {words.begin(), words.end()};
+}
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+    text.replace(at, from.size(), to);
+  }
+}
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool is_period_or_comma(char c) {
+  return c == '.' || c == ',';
+}
+
+/// ASCII punctuation that stands alone wherever it is: all but ' , - .
+bool stands_alone(char c) {
+  return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') ||
+         (c >= '(' && c <= '+') || (c >= ':' && c <= '@') || c == '/';
+}
+
+/// The four rewriting rules of the script, each over the whole text before the next. Each matches
+/// one or two characters and goes on behind them. Bytes will do: what a rule looks at is ASCII, and
+/// "no digit" is as true of a character's first and last byte as of the character.
+std::string rewrite_13a(std::string_view line) {
+  std::string text;
+  for (const char c : line) {
+    if (stands_alone(c)) {
+      text.append({' ', c, ' '});
+    } else {
+      text.push_back(c);
+    }
+  }
+  const auto in_pairs = [&text](auto matches, auto write) {
+    std::string out;
+    out.reserve(text.size() * 2);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (i + 1 < text.size() && matches(text[i], text[i + 1])) {
+        write(out, text[i], text[i + 1]);
+        ++i;
+      } else {
+        out.push_back(text[i]);
+      }
+    }
+    text = std::move(out);
+  };
+  in_pairs([](char a, char b) { return !is_digit(a) && is_period_or_comma(b); },
+           [](std::string& out, char a, char b) {
+             out.append({a, ' ', b, ' '});
+           });
+  in_pairs([](char a, char b) { return is_period_or_comma(a) && !is_digit(b); },
+           [](std::string& out, char a, char b) {
+             out.append({' ', a, ' ', b});
+           });
+  in_pairs([](char a, char b) { return is_digit(a) && b == '-'; },
+           [](std::string& out, char a, char b) {
+             out.append({a, ' ', b, ' '});
+           });
+  return text;
+}
+
+std::vector<std::string> tokens_13a(std::string_view segment) {
+  std::string line(segment);
+  replace_all(line, "<skipped>", "");
+  replace_all(line, "-\n", "");
+  replace_all(line, "\n", " ");
+  replace_all(line, "&quot;", "\"");
+  replace_all(line, "&amp;", "&");
+  replace_all(line, "&lt;", "<");
+  replace_all(line, "&gt;", ">");
+  return split(rewrite_13a(" " + line + " "));
+}
+
+bool in_category(char32_t code_point, std::uint32_t mask) {
+  return (U_GET_GC_MASK(static_cast<UChar32>(code_point)) & mask) != 0;
+}
+
+std::vector<std::string> tokens_international(std::string_view segment) {
+  const auto numeric = [](char32_t c) { return in_category(c, U_GC_N_MASK); };
+  const auto punctuation = [](char32_t c) { return in_category(c, U_GC_P_MASK); };
+  const auto code_points = text::to_code_points(segment);
+  std::u32string text(code_points.begin(), code_points.end());
+  std::u32string out;
+  const auto in_pairs = [&](auto matches, auto write) {
+    out.clear();
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      if (i + 1 < text.size() && matches(text[i], text[i + 1])) {
+        write(text[i], text[i + 1]);
+        ++i;
+      } else {
+        out.push_back(text[i]);
+      }
+    }
+    text.swap(out);
+  };
+  in_pairs([&](char32_t a, char32_t b) { return !numeric(a) && punctuation(b); },
+           [&](char32_t a, char32_t b) {
+             out.append({a, U' ', b, U' '});
+           });
+  in_pairs([&](char32_t a, char32_t b) { return punctuation(a) && !numeric(b); },
+           [&](char32_t a, char32_t b) {
+             out.append({U' ', a, U' ', b});
+           });
+  out.clear();
+  for (const char32_t c : text) {
+    if (in_category(c, U_GC_S_MASK)) {
+      out.append({U' ', c, U' '});
+    } else {
+      out.push_back(c);
+    }
+  }
+  return split(text::from_code_points(out));
+}
+
+/// sacrebleu's table. Two of its ranges are written with five hexadecimal digits behind \u, which
+/// takes four: its comparison of strings then means U+2001..2A6D and U+2F81..2FA1, and ideographs
+/// beyond U+FFFF stay together. Equal figures need the same ranges.
+constexpr std::pair<char32_t, char32_t> kChinese[] = {
+    {0x3400, 0x4DB5}, {0x4E00, 0x9FA5}, {0x9FA6, 0x9FBB}, {0xF900, 0xFA2D}, {0xFA30, 0xFA6A},
+    {0xFA70, 0xFAD9}, {0x2001, 0x2A6D}, {0x2F81, 0x2FA1}, {0xFF00, 0xFFEF}, {0x2E80, 0x2EFF},
+    {0x3000, 0x303F}, {0x31C0, 0x31EF}, {0x2F00, 0x2FDF}, {0x2FF0, 0x2FFF}, {0x3100, 0x312F},
+    {0x31A0, 0x31BF}, {0xFE10, 0xFE1F}, {0xFE30, 0xFE4F}, {0x2600, 0x26FF}, {0x2700, 0x27BF},
+    {0x3200, 0x32FF}, {0x3300, 0x33FF}};
+
+bool is_chinese(char32_t code_point) {
+  for (const auto& [first, last] : kChinese) {
+    if (code_point >= first && code_point <= last) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> tokens_chinese(std::string_view segment) {
+  std::string line;
+  for (const auto c : text::to_code_points(text::strip(segment))) {
+    const bool alone = is_chinese(c);
+    if (alone) line.push_back(' ');
+    text::append_utf8(c, line);
+    if (alone) line.push_back(' ');
+  }
+  return split(rewrite_13a(line));
+}
+
+std::vector<std::string> tokens_character(std::string_view segment) {
+  std::vector<std::string> tokens;
+  for (const auto word : text::split_white_space(segment)) {
+    for (const auto character : text::split_code_points(word)) tokens.emplace_back(character);
+  }
+  return tokens;
+}
+
+}  // namespace
+
+BleuTokenizer bleu_tokenizer(std::string_view name) {
+  for (const auto& [known, tokenizer] : kNames) {
+    if (known == name) return tokenizer;
+  }
+  throw Error(Fault::usage,
+              fmt::format("no BLEU tokenizer '{}'; there are 13a, intl, zh, char, none", name));
+}
+
+std::string_view name_of(BleuTokenizer tokenizer) {
+  return kNames.at(static_cast<std::size_t>(tokenizer)).first;
+}
+
+std::vector<std::string> bleu_tokens(std::string_view segment, BleuTokenizer tokenizer) {
+  const auto line = text::strip_right(segment);
+  switch (tokenizer) {
+    case BleuTokenizer::mteval_13a:
+      return tokens_13a(line);
+    case BleuTokenizer::international:
+      return tokens_international(line);
+    case BleuTokenizer::chinese:
+      return tokens_chinese(line);
+    case BleuTokenizer::character:
+      return tokens_character(line);
+    case BleuTokenizer::none:
+      break;
+  }
+  return split(line);
+}
+
+}  // namespace trellis::metrics

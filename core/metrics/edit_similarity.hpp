@@ -1,0 +1,20 @@
+/// How alike two texts are, by the fewest insertions, deletions and substitutions (Levenshtein
+/// 1966).
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace trellis::metrics {
+
+std::size_t edit_distance(std::u32string_view a, std::u32string_view b);
+
+/// 1 - distance / longer length, in code points; 1 for two empty texts.
+double edit_similarity(std::string_view a, std::string_view b);
+
+/// The best over the references; 0 without any.
+double edit_similarity(std::string_view output, std::span<const std::string> references);
+
+}  // namespace trellis::metrics

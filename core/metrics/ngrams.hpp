@@ -1,0 +1,37 @@
+/// Counting n-grams of numbered tokens or of code points.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace trellis::metrics {
+
+using NgramCounts = std::unordered_map<std::u32string, std::size_t>;
+
+/// Counts of the n-grams of `sequence`; none when it is shorter than `n`. `n` is at least 1.
+NgramCounts count_ngrams(std::u32string_view sequence, std::size_t n);
+
+/// How many n-grams a sequence of `length` tokens has.
+constexpr std::size_t ngram_total(std::size_t length, std::size_t n) {
+  return length < n ? 0 : length - n + 1;
+}
+
+/// Sum of the smaller counts: the n-grams that both have.
+std::size_t common_ngrams(const NgramCounts& a, const NgramCounts& b);
+
+/// Gives each distinct token a number, so that n-grams of tokens are short strings of numbers.
+/// Keeps views only: the tokens must outlive it.
+class TokenNumbers {
+ public:
+  std::u32string of(std::span<const std::string_view> tokens);
+  std::u32string of(std::span<const std::string> tokens);
+
+ private:
+  std::unordered_map<std::string_view, char32_t> numbers_;
+};
+
+}  // namespace trellis::metrics

@@ -1,0 +1,28 @@
+/// Metrics that are a ratio of two sums over samples: how well a model expects a text, and how fast
+/// it writes.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "core/metrics/metric.hpp"
+
+namespace trellis::metrics {
+
+/// exp(negative log-likelihood / tokens); `nll` in nats, summed over the scored tokens. Undefined
+/// without tokens. Comparable only between models of the same vocabulary.
+SampleValue perplexity(double nll, std::size_t tokens);
+
+/// Bits of information a UTF-8 byte of the scored text: comparable whatever the vocabulary.
+/// Undefined without bytes.
+SampleValue bits_per_byte(double nll, std::size_t bytes);
+
+/// Undefined when no time has passed.
+SampleValue tokens_per_second(std::size_t tokens, double seconds);
+
+/// The same from sums of [nll, tokens], [nll, bytes], [tokens, seconds].
+double perplexity_of_sums(std::span<const double> sums);
+double bits_per_byte_of_sums(std::span<const double> sums);
+double tokens_per_second_of_sums(std::span<const double> sums);
+
+}  // namespace trellis::metrics
