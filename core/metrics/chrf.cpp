@@ -123,7 +123,9 @@ double chrf_score(std::span<const double> statistics, const ChrfOptions& options
   if (effective_orders == 0 || precision_sum + recall_sum == 0) return 0;
   const double precision = precision_sum / effective_orders;
   const double recall = recall_sum / effective_orders;
-  return 100 * (1 + factor) * precision * recall / (factor * precision + recall);
+  // In sacrebleu's order of operations: rounding decides between references that are equally good.
+  const double f = (1 + factor) * precision * recall / (factor * precision + recall);
+  return 100 * f;
 }
 
 SampleValue chrf(std::string_view output, std::span<const std::string> references,

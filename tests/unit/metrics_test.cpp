@@ -1,0 +1,253 @@
+/// Metrics and their statistics with answers derived by hand.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/metrics/answers.hpp"
+#include "core/metrics/bleu.hpp"
+#include "core/metrics/chrf.hpp"
+#include "core/metrics/edit_similarity.hpp"
+#include "core/metrics/ratios.hpp"
+#include "core/metrics/rouge.hpp"
+#include "core/metrics/statistics.hpp"
+#include "core/metrics/text_statistics.hpp"
+
+namespace trellis::metrics {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+std::vector<SampleValue> values(std::initializer_list<std::optional<double>> numbers) {
+  std::vector<SampleValue> samples;
+  for (const auto& number : numbers) samples.push_back({number, {}});
+  return samples;
+}
+
+TEST(Bleu, CountsClippedMatches) {
+  // "the" occurs at most twice in one reference (Papineni et al. 2002, example 2).
+  const auto statistics =
+      bleu_statistics("the the the the the the the",
+                      Texts{"the cat is on the mat", "there is a cat on the mat"}, BleuOptions{});
+  // 7 tokens; both references are 6 and 7 long: the closest has 7.
+  EXPECT_EQ(statistics, (std::vector<double>{7, 7, 2, 0, 0, 0, 7, 6, 5, 4}));
+}
+
+TEST(Bleu, OfTwoEquallyCloseReferencesTheShorterCounts) {
+  const auto statistics = bleu_statistics("a b c", Texts{"a b c d", "a b"}, BleuOptions{});
+  EXPECT_EQ(statistics[1], 2);
+}
+
+TEST(Bleu, IsTheGeometricMeanTimesTheBrevityPenalty) {
+  // Precisions 3/4, 2/3, 1/2, and 0/1 smoothed to 1/2: (3/4 * 2/3 * 1/2 * 1/2)^(1/4) = (1/8)^(1/4);
+  // 4 tokens against 5: exp(1 - 5/4).
+  const auto score = bleu_score(std::vector<double>{4, 5, 3, 2, 1, 0, 4, 3, 2, 1}, BleuOptions{});
+  EXPECT_NEAR(score.brevity_penalty, std::exp(-0.25), 1e-15);
+  EXPECT_NEAR(score.score, 100 * std::exp(-0.25) * std::pow(0.125, 0.25), 1e-12);
+}
+
+TEST(Bleu, OfAnEmptyOutputIsZeroAndOfNoReferenceUndefined) {
+  EXPECT_EQ(bleu("", Texts{"a b"}).value, 0);
+  EXPECT_FALSE(bleu("a b", Texts{}).value);
+}
+
+TEST(Bleu, CorpusValueIsNotTheMeanOfSentences) {
+  const std::vector<SampleValue> samples{bleu("a b c d", Texts{"a b c d"}),
+                                         bleu("x y z w v u", Texts{"a b c d e f"})};
+  // Matches 4, 3, 2, 1 of 10, 8, 6, 4; lengths are equal.
+  const double product = (4.0 / 10) * (3.0 / 8) * (2.0 / 6) * (1.0 / 4);
+  EXPECT_NEAR(*corpus_value("bleu", samples), 100 * std::pow(product, 0.25), 1e-12);
+}
+
+TEST(Bleu, TokenizersAreKnownByName) {
+  EXPECT_EQ(name_of(bleu_tokenizer("zh")), "zh");
+  EXPECT_THROW(bleu_tokenizer("japanese"), Error);
+  EXPECT_EQ(bleu_tokens("Nein, 3.5!", BleuTokenizer::mteval_13a), (Texts{"Nein", ",", "3.5", "!"}));
+  EXPECT_EQ(bleu_tokens("你好ab。", BleuTokenizer::chinese), (Texts{"你", "好", "ab", "。"}));
+  EXPECT_EQ(bleu_tokens("a 😀", BleuTokenizer::character), (Texts{"a", "😀"}));
+}
+
+TEST(Chrf, AveragesPrecisionAndRecallOverOrders) {
+  // "ab" against "abc": order 1: 2/2 and 2/3; order 2: 1/1 and 1/2; order 3: the output has none.
+  // P = 1, R = (2/3 + 1/2) / 2 = 7/12; F2 = 5 * P * R / (4 * P + R).
+  const double recall = 7.0 / 12;
+  EXPECT_NEAR(*chrf("ab", Texts{"a bc"}).value, 100 * 5 * recall / (4 + recall), 1e-12);
+}
+
+TEST(Chrf, TakesTheBestReference) {
+  EXPECT_NEAR(*chrf("Grüße, 世界", Texts{"etwas", "Grüße, 世界"}).value, 100, 1e-12);
+  EXPECT_NEAR(*chrf("Grüße, 世界", Texts{"Grüße, 世界", "etwas"}, {.word_order = 2}).value, 100,
+              1e-12);
+}
+
+TEST(Rouge, CountsWordsPairsAndSubsequences) {
+  // Lin 2004, section 3: "police killed the gunman" against "police kill the gunman".
+  const auto scores = rouge("police kill the gunman", Texts{"police killed the gunman"}, false);
+  EXPECT_NEAR(scores.rouge_1.f_measure, 3.0 / 4, 1e-15);
+  EXPECT_NEAR(scores.rouge_2.f_measure, 1.0 / 3, 1e-15);
+  EXPECT_NEAR(scores.rouge_l.f_measure, 3.0 / 4, 1e-15);
+  // Stemmed, both verbs are "kill".
+  EXPECT_EQ(
+      rouge("police kill the gunman", Texts{"police killed the gunman"}, true).rouge_2.f_measure,
+      1);
+}
+
+TEST(Rouge, SummaryUnitesSubsequencesOfItsLines) {
+  // Lin 2004, section 3.2: w1 w2 and w1 w3 w5 together cover 4 of the reference's 5 words; the
+  // summary has 5 + 5 words.
+  const auto score = rouge_lsum("w1 w2 w3 w4 w5", "w1 w2 w6 w7 w8\nw1 w3 w8 w9 w5", false);
+  EXPECT_NEAR(score.recall, 4.0 / 5, 1e-15);
+  EXPECT_NEAR(score.precision, 4.0 / 10, 1e-15);
+}
+
+TEST(Answers, CompareRawOrNormalized) {
+  EXPECT_EQ(exact_match("The  Cat!", Texts{"a dog", "cat"}, AnswerForm::normalized), 1);
+  EXPECT_EQ(exact_match("The  Cat!", Texts{"a dog", "cat"}, AnswerForm::raw), 0);
+  EXPECT_EQ(exact_match("x", Texts{}, AnswerForm::raw), 0);
+  // Two of two words are right, two of three are found.
+  EXPECT_NEAR(token_f1("red car", Texts{"red fast car"}, AnswerForm::raw), 0.8, 1e-15);
+}
+
+TEST(EditSimilarity, CountsCodePoints) {
+  EXPECT_EQ(edit_distance(U"kitten", U"sitting"), 3U);
+  EXPECT_EQ(edit_distance(U"", U"abc"), 3U);
+  EXPECT_NEAR(edit_similarity("世界", std::string_view("世間")), 0.5, 1e-15);
+  EXPECT_EQ(edit_similarity("", std::string_view("")), 1);
+  EXPECT_NEAR(edit_similarity("ab", Texts{"xy", "ac"}), 0.5, 1e-15);
+}
+
+TEST(TextStatistics, CountDifferentAndRepeatedNgrams) {
+  const Texts tokens{"a", "b", "a", "b", "a", "b"};
+  EXPECT_NEAR(distinct_ngrams(tokens, 1), 2.0 / 6, 1e-15);
+  EXPECT_NEAR(distinct_ngrams(tokens, 2), 2.0 / 5, 1e-15);
+  EXPECT_NEAR(repeated_ngrams(tokens), 1.0 / 3, 1e-15);  // abab baba abab
+  EXPECT_EQ(distinct_ngrams(Texts{}, 1), 0);
+  EXPECT_EQ(repeated_ngrams(Texts{"a"}), 0);
+}
+
+TEST(Ratios, WeighSamplesByTheirLength) {
+  const std::vector<SampleValue> samples{perplexity(2 * std::log(4.0), 2),
+                                         perplexity(6 * std::log(16.0), 6), perplexity(0, 0)};
+  EXPECT_NEAR(*samples[0].value, 4, 1e-12);
+  EXPECT_FALSE(samples[2].value);
+  // (2 * 2 + 6 * 4) / 8 = 3.5 bits a token.
+  EXPECT_NEAR(*corpus_value("perplexity", samples), std::exp2(3.5), 1e-11);
+  EXPECT_NEAR(*bits_per_byte(8 * std::log(2.0), 4).value, 2, 1e-15);
+  EXPECT_EQ(tokens_per_second(30, 1.5).value, 20);
+  EXPECT_FALSE(tokens_per_second(30, 0).value);
+}
+
+TEST(CorpusValue, LeavesOutWhatIsUndefined) {
+  EXPECT_EQ(corpus_value("exact_match", values({1, std::nullopt, 0, 0})), 1.0 / 3);
+  EXPECT_FALSE(corpus_value("exact_match", values({std::nullopt})));
+  EXPECT_FALSE(corpus_value("exact_match", {}));
+}
+
+TEST(CorpusValue, OfUnknownNamesOrOtherStatisticsIsTheMean) {
+  EXPECT_EQ(corpus_value("a third party's", values({1, 2})), 1.5);
+  EXPECT_EQ(corpus_value("bleu", values({10, 20})), 15);
+  EXPECT_EQ(corpus_value("bleu", std::vector<SampleValue>{{10, {1, 2}}, {20, {3, 4}}}), 15);
+}
+
+TEST(Metrics, AreKnownByName) {
+  for (const auto& metric : all_metrics()) {
+    ASSERT_EQ(find_metric(metric.name), &metric);
+    EXPECT_FALSE(metric.summary.empty());
+    EXPECT_EQ(metric.from_statistics != nullptr, metric.statistics_count > 0);
+  }
+  EXPECT_EQ(find_metric("no such metric"), nullptr);
+  EXPECT_FALSE(find_metric("length")->higher_is_better);
+  EXPECT_EQ(find_metric("perplexity")->higher_is_better, false);
+}
+
+TEST(Percentile, InterpolatesBetweenOrderStatistics) {
+  const std::vector<double> sorted{10, 20, 30, 40, 50};
+  EXPECT_EQ(percentile(sorted, 0), 10);
+  EXPECT_EQ(percentile(sorted, 1), 50);
+  EXPECT_NEAR(percentile(sorted, 0.6), 34, 1e-12);
+  EXPECT_EQ(percentile(std::vector<double>{7}, 0.3), 7);
+}
+
+TEST(Bootstrap, TakesTheIndicesDrawn) {
+  const auto samples = values({1, std::nullopt, 3, 5});
+  const auto resampled =
+      bootstrap_values("exact_match", samples, 2, [](std::span<std::uint32_t> indices) {
+        ASSERT_EQ(indices.size(), 3U);
+        indices[0] = 0;
+        indices[1] = 2;
+        indices[2] = 2;
+      });
+  EXPECT_EQ(resampled, (std::vector<double>{11.0 / 3, 11.0 / 3}));
+}
+
+TEST(Bootstrap, IntervalIsTheSameEveryTimeAndHoldsTheValue) {
+  std::vector<SampleValue> samples;
+  for (int i = 0; i < 100; ++i) samples.push_back({i % 4 == 0 ? 1.0 : 0.0, {}});
+  const auto interval = bootstrap_interval("exact_match", samples);
+  const auto again = bootstrap_interval("exact_match", samples);
+  EXPECT_EQ(interval->low, again->low);
+  EXPECT_EQ(interval->high, again->high);
+  // A share of 1/4 of 100 has a standard deviation of sqrt(0.25 * 0.75 / 100) = 0.0433, so the
+  // interval is near 0.25 -+ 1.96 * 0.0433; a quarter of that is far beyond its noise.
+  EXPECT_NEAR(interval->low, 0.165, 0.02);
+  EXPECT_NEAR(interval->high, 0.335, 0.02);
+  const auto other = bootstrap_interval("exact_match", samples, {1000, 1, 0.5});
+  EXPECT_GT(other->low, interval->low);
+  EXPECT_LT(other->high, interval->high);
+}
+
+TEST(Bootstrap, NeedsTwoSamplesWithAValue) {
+  EXPECT_FALSE(bootstrap_interval("exact_match", values({1, std::nullopt})));
+  const auto constant = bootstrap_interval("exact_match", values({1, 1, 1}));
+  EXPECT_EQ(constant->low, 1);
+  EXPECT_EQ(constant->high, 1);
+}
+
+TEST(PairedTest, FindsNoDifferenceBetweenASystemAndItself) {
+  const auto samples = values({0.1, 0.7, 0.3, 0.9, 0.2});
+  const auto test = paired_test("f1", samples, samples);
+  EXPECT_EQ(test->difference, 0);
+  EXPECT_EQ(test->p_value, 1);
+  EXPECT_EQ(test->interval.low, 0);
+  EXPECT_EQ(test->interval.high, 0);
+}
+
+TEST(PairedTest, LeavesOutPairsWithoutBothValues) {
+  const auto test =
+      paired_test("f1", values({1, std::nullopt, 0, 1}), values({0, 1, 1, std::nullopt}));
+  EXPECT_EQ(test->n, 2U);
+  EXPECT_EQ(test->difference, 0);
+  EXPECT_FALSE(paired_test("f1", values({1, std::nullopt}), values({1, 1})));
+}
+
+TEST(PairedTest, ApproachesTheExactRandomization) {
+  // All eight pairs differ by one in the same direction: of 2^8 assignments of signs, 2 are as
+  // extreme, so p = 1/128.
+  const auto test = paired_test("f1", values({0, 0, 0, 0, 0, 0, 0, 0}),
+                                values({1, 1, 1, 1, 1, 1, 1, 1}), {20000, 3, 0.95});
+  EXPECT_EQ(test->difference, 1);
+  EXPECT_EQ(test->interval.low, 1);
+  // Standard deviation sqrt(p / 20000) = 0.0006; five of them.
+  EXPECT_NEAR(test->p_value, 1.0 / 128, 0.003);
+  const auto reversed = paired_test("f1", values({1, 1, 1, 1, 1, 1, 1, 1}),
+                                    values({0, 0, 0, 0, 0, 0, 0, 0}), {20000, 3, 0.95});
+  EXPECT_EQ(reversed->difference, -1);
+  EXPECT_EQ(reversed->p_value, test->p_value);
+}
+
+TEST(PairedTest, ComparesCorpusValuesOfStatistics) {
+  std::vector<SampleValue> worse;
+  std::vector<SampleValue> better;
+  for (int i = 0; i < 20; ++i) {
+    const Texts reference{"a small cat sat on the old mat " + std::to_string(i)};
+    worse.push_back(bleu("a small dog sat on the mat", reference));
+    better.push_back(bleu(reference.front(), reference));
+  }
+  const auto test = paired_test("bleu", worse, better);
+  EXPECT_NEAR(test->difference, 100 - *corpus_value("bleu", worse), 1e-9);
+  EXPECT_EQ(test->p_value, 1.0 / 1001);
+  EXPECT_GT(test->interval.low, 0);
+}
+
+}  // namespace
+}  // namespace trellis::metrics
