@@ -7,6 +7,7 @@
 #include "core/metrics/chrf.hpp"
 #include "core/metrics/ratios.hpp"
 #include "core/metrics/summed_samples.hpp"
+#include "core/metrics/ter.hpp"
 
 namespace trellis::metrics {
 namespace {
@@ -37,6 +38,8 @@ constexpr std::array kMetrics{
     MetricDefinition{"chrf", "chrF2 as sacrebleu computes it, 0 to 100", true, &corpus_chrf, kChrf},
     MetricDefinition{"chrf++", "chrF2++ as sacrebleu computes it, 0 to 100", true,
                      &corpus_chrf_plus_plus, kChrfPlusPlus},
+    MetricDefinition{"ter", "edits and shifts a hundred words of reference", false, &ter_of_sums,
+                     2},
     MetricDefinition{"rouge1", "F-measure of common words, 0 to 1", true},
     MetricDefinition{"rouge2", "F-measure of common word pairs, 0 to 1", true},
     MetricDefinition{"rougeL", "F-measure of the longest common subsequence, 0 to 1", true},

@@ -11,6 +11,7 @@
 #include "core/metrics/ratios.hpp"
 #include "core/metrics/rouge.hpp"
 #include "core/metrics/statistics.hpp"
+#include "core/metrics/ter.hpp"
 #include "core/metrics/text_statistics.hpp"
 
 namespace trellis::metrics {
@@ -78,6 +79,22 @@ TEST(Chrf, TakesTheBestReference) {
   EXPECT_NEAR(*chrf("Grüße, 世界", Texts{"etwas", "Grüße, 世界"}).value, 100, 1e-12);
   EXPECT_NEAR(*chrf("Grüße, 世界", Texts{"Grüße, 世界", "etwas"}, {.word_order = 2}).value, 100,
               1e-12);
+}
+
+TEST(Ter, CountsAShiftAsOneEdit) {
+  // Snover et al. 2006, section 2: the output moves "this week" (one shift), lacks "American", and
+  // says "the Saudis" for "Saudi Arabia" (two substitutions): 4 edits to 13 words.
+  const auto sample = ter("THIS WEEK THE SAUDIS denied information published in the new york times",
+                          Texts{"SAUDI ARABIA denied THIS WEEK information published in the "
+                                "AMERICAN new york times"});
+  EXPECT_EQ(sample.statistics, (std::vector<double>{4, 13}));
+  EXPECT_NEAR(*sample.value, 100 * 4.0 / 13, 1e-12);
+}
+
+TEST(Ter, OfAnEmptyReferenceIsAllOrNothing) {
+  EXPECT_EQ(ter("a b", Texts{""}).value, 100);
+  EXPECT_EQ(ter("", Texts{""}).value, 0);
+  EXPECT_EQ(ter("", Texts{"a b"}).value, 100);
 }
 
 TEST(Rouge, CountsWordsPairsAndSubsequences) {
