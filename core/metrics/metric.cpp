@@ -25,8 +25,8 @@ double corpus_chrf_plus_plus(std::span<const double> sums) {
 }
 
 constexpr std::size_t kBleu = 2 + 2 * 4;
-constexpr std::size_t kChrf = 3 * 6;
-constexpr std::size_t kChrfPlusPlus = 3 * (6 + 2);
+constexpr std::size_t kChrf = 3UL * 6;
+constexpr std::size_t kChrfPlusPlus = 3UL * (6 + 2);
 
 constexpr std::array kMetrics{
     MetricDefinition{"bleu", "BLEU as sacrebleu computes it, 0 to 100", true, &corpus_bleu, kBleu},

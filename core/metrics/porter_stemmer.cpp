@@ -141,19 +141,19 @@ std::string step_3(const std::string& word) {
 
 std::string step_4(const std::string& word) {
   const auto long_enough = [](std::string_view stem) { return measure(stem) > 1; };
-  const auto before_ion = replace_suffix(word,
-                                         {{"al", ""},
-                                          {"ance", ""},
-                                          {"ence", ""},
-                                          {"er", ""},
-                                          {"ic", ""},
-                                          {"able", ""},
-                                          {"ible", ""},
-                                          {"ant", ""},
-                                          {"ement", ""},
-                                          {"ment", ""},
-                                          {"ent", ""}},
-                                         long_enough);
+  auto before_ion = replace_suffix(word,
+                                   {{"al", ""},
+                                    {"ance", ""},
+                                    {"ence", ""},
+                                    {"er", ""},
+                                    {"ic", ""},
+                                    {"able", ""},
+                                    {"ible", ""},
+                                    {"ant", ""},
+                                    {"ement", ""},
+                                    {"ment", ""},
+                                    {"ent", ""}},
+                                   long_enough);
   if (before_ion != word) return before_ion;
   if (word.ends_with("ion")) {
     const auto stem = cut(word, 3);

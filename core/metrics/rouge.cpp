@@ -68,6 +68,14 @@ std::vector<std::vector<std::string>> lines_of(std::string_view text, bool stem)
   return lines;
 }
 
+std::vector<std::u32string> numbered(const std::vector<std::vector<std::string>>& lines,
+                                     TokenNumbers& numbers) {
+  std::vector<std::u32string> result;
+  result.reserve(lines.size());
+  for (const auto& tokens : lines) result.push_back(numbers.of(tokens));
+  return result;
+}
+
 std::size_t total_size(const std::vector<std::u32string>& lines) {
   return std::accumulate(lines.begin(), lines.end(), std::size_t{0},
                          [](std::size_t sum, const auto& line) { return sum + line.size(); });
@@ -126,10 +134,8 @@ RougeScore rouge_lsum(std::string_view target, std::string_view prediction, bool
   const auto target_tokens = lines_of(target, stem);
   const auto prediction_tokens = lines_of(prediction, stem);
   TokenNumbers numbers;
-  std::vector<std::u32string> target_lines;
-  std::vector<std::u32string> prediction_lines;
-  for (const auto& tokens : target_tokens) target_lines.push_back(numbers.of(tokens));
-  for (const auto& tokens : prediction_tokens) prediction_lines.push_back(numbers.of(tokens));
+  const auto target_lines = numbered(target_tokens, numbers);
+  const auto prediction_lines = numbered(prediction_tokens, numbers);
 
   auto left_in_target = token_counts(target_lines);
   auto left_in_prediction = token_counts(prediction_lines);

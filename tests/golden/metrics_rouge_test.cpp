@@ -1,6 +1,8 @@
 /// ROUGE against rouge-score 0.1.2 and NLTK's stemmer, to 1e-12.
 #include "core/metrics/rouge.hpp"
 
+#include <algorithm>
+
 #include "core/metrics/porter_stemmer.hpp"
 #include "core/metrics/statistics.hpp"
 #include "tests/golden/metrics_golden.hpp"
@@ -63,6 +65,35 @@ TEST(RougeGolden, BestOfSeveralReferences) {
     const std::string prediction = entry["prediction"];
     expect_scores(rouge(prediction, targets, false), entry["plain"], prediction);
     expect_scores(rouge(prediction, targets, true), entry["stem"], prediction);
+  }
+}
+
+TEST(RougeGolden, MeansAndPercentilesOfGivenResamples) {
+  const auto pairs = read_list("metrics_sum/pairs.json", "cases");
+  for (const auto& entry : read_list("metrics_sum/bootstrap.json", "cases")) {
+    std::vector<SampleValue> samples;
+    for (const auto& id : entry["pairs"]) {
+      const auto& pair = pairs.at(id.get<std::size_t>());
+      const auto scores =
+          rouge(pair["prediction"].get<std::string>(),
+                std::vector{pair["target"].get<std::string>()}, entry["use_stemmer"]);
+      samples.push_back({scores.rouge_l.f_measure, {}});
+    }
+    EXPECT_NEAR(*corpus_value("rougeL", samples), entry["mean"]["rougeL"][2].get<double>(),
+                kTolerance);
+    const auto& given = entry["given_indices"];
+    std::size_t row = 0;
+    auto values = bootstrap_values("rougeL", samples, given["n_samples"],
+                                   [&](std::span<std::uint32_t> indices) {
+                                     for (std::size_t i = 0; i < indices.size(); ++i) {
+                                       indices[i] = given["indices"][row][i];
+                                     }
+                                     ++row;
+                                   });
+    std::sort(values.begin(), values.end());
+    EXPECT_NEAR(percentile(values, 0.025), given["low"]["rougeL"][2].get<double>(), kTolerance);
+    EXPECT_NEAR(percentile(values, 0.5), given["mid"]["rougeL"][2].get<double>(), kTolerance);
+    EXPECT_NEAR(percentile(values, 0.975), given["high"]["rougeL"][2].get<double>(), kTolerance);
   }
 }
 
