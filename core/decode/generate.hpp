@@ -35,9 +35,9 @@ struct Arm {
 
 struct GenerateOptions {
   std::uint64_t seed = 0;
-  std::uint32_t samples = 1;           ///< per prompt; one if the strategy is not stochastic
-  std::size_t max_batch = 32;          ///< samples under way at once
-  std::size_t top_alternatives = 5;    ///< most probable tokens recorded at each position
+  std::uint32_t samples = 1;         ///< per prompt; one if the strategy is not stochastic
+  std::size_t max_batch = 32;        ///< samples under way at once
+  std::size_t top_alternatives = 5;  ///< most probable tokens recorded at each position
 };
 
 struct Alternative {
@@ -60,11 +60,11 @@ std::string_view to_string(Finish finish);
 struct Generation {
   std::size_t prompt = 0;  ///< index into the prompts
   std::uint32_t sample = 0;
-  std::string text;        ///< without prefix, end symbol and stop string
+  std::string text;                 ///< without prefix, end symbol and stop string
   std::vector<TokenRecord> tokens;  ///< the end symbol included
   Finish finish = Finish::eos;
-  double score = 0;        ///< the strategy's own
-  double seconds = 0;      ///< from its prompt's first feed to its end, other samples' work included
+  double score = 0;    ///< the strategy's own
+  double seconds = 0;  ///< from its prompt's first feed to its end, other samples' work included
 };
 
 struct GenerateTotals {
@@ -85,7 +85,7 @@ struct GenerateEvents {
   std::function<void(Generation)> on_generation;
   std::function<void(GenerateFailure)> on_failure;
   std::function<void(std::uint64_t delivered_tokens)> on_progress;  ///< each round; may be empty
-  std::function<bool()> cancelled;                                 ///< may be empty
+  std::function<bool()> cancelled;                                  ///< may be empty
 };
 
 /// A clock for tests: seconds since any fixed moment.

@@ -27,7 +27,6 @@ struct Likelihood {
 /// One answer a request, in order. Each is fed as one sequence, `max_batch` at a time.
 std::vector<Likelihood> likelihoods(plugin::Model& model,
                                     std::span<const LikelihoodRequest> requests,
-                                    std::size_t max_batch,
-                                    const std::function<bool()>& cancelled);
+                                    std::size_t max_batch, const std::function<bool()>& cancelled);
 
 }  // namespace trellis::decode

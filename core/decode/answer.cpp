@@ -1,0 +1,109 @@
+#include "core/decode/answer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace trellis::decode {
+namespace {
+
+// More live hypotheses of one sample than any search has use for: a strategy that runs wild is
+// stopped before it takes all memory.
+constexpr std::size_t kMostMoves = 4096;
+
+bool is_eos(const trellis_view& view, std::int32_t token) {
+  return std::find(view.eos, view.eos + view.eos_count, token) != view.eos + view.eos_count;
+}
+
+}  // namespace
+
+AnswerCollector::AnswerCollector(const trellis_view& view, std::size_t limit)
+    : view_(view),
+      limit_(limit),
+      abi_{sizeof(trellis_answer), this,
+           [](void* context, const trellis_move* move, trellis_error* error) {
+             return static_cast<AnswerCollector*>(context)->receive(move, nullptr, error);
+           },
+           [](void* context, const trellis_move* move, trellis_finish_reason reason,
+              trellis_error* error) {
+             return static_cast<AnswerCollector*>(context)->receive(move, &reason, error);
+           }} {}
+
+trellis_status AnswerCollector::receive(const trellis_move* move,
+                                        const trellis_finish_reason* reason,
+                                        trellis_error* error) noexcept {
+  trellis_status status = TRELLIS_INVALID_ARGUMENT;
+  std::string problem;
+  try {
+    problem = check(move, reason);
+    if (problem.empty()) {
+      Move copy;
+      copy.parent = move->parent;
+      copy.row = move->row;
+      copy.tokens.assign(move->tokens, move->tokens + move->token_count);
+      copy.score = move->score;
+      if (reason != nullptr) copy.finish = *reason;
+      moves_.push_back(std::move(copy));
+      return TRELLIS_OK;
+    }
+    problem = fmt::format("{} {} of the answer: {}", reason != nullptr ? "finish" : "move",
+                          moves_.size() + 1, problem);
+  } catch (const std::exception& exception) {
+    status = TRELLIS_OUT_OF_MEMORY;
+    problem = exception.what();
+  }
+  if (error != nullptr) {
+    const std::size_t size = std::min(problem.size(), sizeof error->message - 1);
+    std::memcpy(error->message, problem.data(), size);
+    error->message[size] = '\0';
+  }
+  if (problem_.empty()) problem_ = std::move(problem);
+  return status;
+}
+
+std::string AnswerCollector::check(const trellis_move* move,
+                                   const trellis_finish_reason* reason) const {
+  if (move == nullptr || move->struct_size < sizeof(trellis_move)) {
+    return fmt::format("its struct_size is {}, at least {} is needed",
+                       move == nullptr ? 0 : move->struct_size, sizeof(trellis_move));
+  }
+  if (moves_.size() >= kMostMoves) return fmt::format("more than {} in one round", kMostMoves);
+  if (move->parent >= view_.hypothesis_count) {
+    return fmt::format("parent {} of {} hypotheses", move->parent, view_.hypothesis_count);
+  }
+  const trellis_hypothesis& parent = view_.hypotheses[move->parent];
+  if (move->row >= parent.row_count) {
+    return fmt::format("row {} of {} rows", move->row, parent.row_count);
+  }
+  if (move->token_count > 0 && move->tokens == nullptr) return "tokens are null";
+  if (reason == nullptr && move->token_count == 0) return "it has no token";
+  const std::size_t base = length_at(parent.token_count, parent.row_count, move->row);
+  if (move->token_count > limit_ - base) {
+    return fmt::format("{} tokens where only {} have room", move->token_count, limit_ - base);
+  }
+  for (std::size_t i = 0; i < move->token_count; ++i) {
+    const std::int32_t token = move->tokens[i];
+    if (token < 0 || static_cast<std::size_t>(token) >= view_.vocab_size) {
+      return fmt::format("token {} is outside the vocabulary of {}", token, view_.vocab_size);
+    }
+  }
+  if (std::isnan(move->score)) return "its score is not a number";
+  if (reason == nullptr) return {};
+  if (*reason < TRELLIS_FINISH_EOS || *reason > TRELLIS_FINISH_STRATEGY) {
+    return fmt::format("reason {} is none", *reason);
+  }
+  if (*reason == TRELLIS_FINISH_EOS) {
+    const bool none = base + move->token_count == 0;
+    const std::int32_t last = none ? -1
+                                   : (move->token_count > 0 ? move->tokens[move->token_count - 1]
+                                                            : parent.tokens[base - 1]);
+    if (none || !is_eos(view_, last)) {
+      return fmt::format("ends by an end symbol, but its last token is {}", last);
+    }
+  }
+  return {};
+}
+
+}  // namespace trellis::decode

@@ -1,0 +1,52 @@
+/// Receiving what a strategy answers: every number in it is checked before the host acts on it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "trellis/abi/strategy.h"
+
+namespace trellis::decode {
+
+struct Move {
+  std::uint32_t parent = 0;
+  std::uint32_t row = 0;
+  std::vector<std::int32_t> tokens;
+  double score = 0;
+  std::optional<trellis_finish_reason> finish;  ///< absent: the hypothesis goes on
+};
+
+/// Collects the moves and finishes of one round. Not movable: the ABI struct points to it.
+class AnswerCollector {
+ public:
+  /// `limit`: the most tokens a hypothesis may have. Both must outlive the collector.
+  AnswerCollector(const trellis_view& view, std::size_t limit);
+  AnswerCollector(const AnswerCollector&) = delete;
+  AnswerCollector& operator=(const AnswerCollector&) = delete;
+
+  trellis_answer& abi() { return abi_; }
+  const std::vector<Move>& moves() const { return moves_; }
+  /// The first thing that was wrong, in one line; empty when nothing was. It is kept even when the
+  /// strategy ignores the status that it got for it.
+  const std::string& problem() const { return problem_; }
+
+ private:
+  trellis_status receive(const trellis_move* move, const trellis_finish_reason* reason,
+                         trellis_error* error) noexcept;
+  std::string check(const trellis_move* move, const trellis_finish_reason* reason) const;
+
+  const trellis_view& view_;
+  std::size_t limit_;
+  trellis_answer abi_;
+  std::vector<Move> moves_;
+  std::string problem_;
+};
+
+/// How many tokens `hypothesis` has up to and including `row`.
+inline std::size_t length_at(std::size_t token_count, std::size_t row_count, std::size_t row) {
+  return token_count - (row_count - 1 - row);
+}
+
+}  // namespace trellis::decode

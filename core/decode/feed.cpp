@@ -1,0 +1,39 @@
+#include "core/decode/feed.hpp"
+
+#include <algorithm>
+
+namespace trellis::decode {
+
+void FeedBatch::add(const plugin::State& state, std::span<const std::int32_t> tokens,
+                    std::size_t row_count, Rows& rows) {
+  trellis_feed_item item{};
+  item.state = state.get();
+  item.tokens = tokens.data();
+  item.token_count = tokens.size();
+  item.row_count = row_count;
+  items_.push_back(item);
+  targets_.push_back(&rows);
+  row_total_ += row_count;
+}
+
+void FeedBatch::run(plugin::Model& model) {
+  // The buffers only ever grow: shrinking and growing would clear them again each time.
+  logits_.resize(std::max(logits_.size(), row_total_ * vocab_size_));
+  hidden_.resize(std::max(hidden_.size(), row_total_ * hidden_size_));
+  std::size_t row = 0;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    auto& item = items_[i];
+    if (item.row_count > 0) {
+      item.logits = logits_.data() + row * vocab_size_;
+      if (hidden_size_ > 0) item.hidden = hidden_.data() + row * hidden_size_;
+    }
+    *targets_[i] = {item.logits, item.hidden, item.row_count};
+    row += item.row_count;
+  }
+  model.feed(items_);
+  items_.clear();
+  targets_.clear();
+  row_total_ = 0;
+}
+
+}  // namespace trellis::decode

@@ -1,0 +1,50 @@
+/// Top-k: only the k most probable tokens stay.
+#include <limits>
+#include <vector>
+
+#include "core/kernels/selection.hpp"
+#include "trellis/sdk/strategy.hpp"
+
+namespace {
+
+namespace sdk = trellis::sdk;
+
+struct Options {
+  std::int64_t k = 50;
+};
+
+const auto schema = sdk::Settings<Options>().integer(
+    "k", &Options::k, {.at_least = 1}, "How many tokens stay; more when the last are equals.");
+
+class TopK {
+ public:
+  static sdk::Json description() {
+    return {{"id", "top_k"},
+            {"kind", "logits_processor"},
+            {"version", "1.0.0"},
+            {"summary", "Keeps the k most probable tokens."},
+            {"reference", "Fan, Lewis, Dauphin 2018"},
+            {"rank", 610},
+            {"primary", "k"},
+            {"settings", schema.description()}};
+  }
+
+  explicit TopK(const sdk::Json& settings)
+      : k_(static_cast<std::size_t>(schema.read(settings).k)) {}
+
+  void apply(const trellis_sequence&, std::span<float> logits) const {
+    if (k_ >= logits.size()) return;
+    std::vector<float> scratch;
+    const float least = trellis::kernels::kth_greatest(logits, k_, scratch);
+    for (float& logit : logits) {
+      if (logit < least) logit = -std::numeric_limits<float>::infinity();
+    }
+  }
+
+ private:
+  std::size_t k_;
+};
+
+}  // namespace
+
+TRELLIS_PLUGIN(sdk::logits_processor_factory<TopK>());
