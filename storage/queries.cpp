@@ -217,6 +217,18 @@ std::vector<TrialRow> Reader::trials(std::int64_t experiment) {
   return rows;
 }
 
+TrialTotals Reader::trial_totals(const std::string& trial) {
+  auto query = implementation_->connection.query(
+      "SELECT prompt_tokens, delivered_tokens, computed_tokens, seconds FROM trials WHERE id = ?");
+  TrialTotals totals;
+  if (!query.text(trial).step()) return totals;
+  totals.prompt_tokens = query.count_at(0);
+  totals.delivered_tokens = query.count_at(1);
+  totals.computed_tokens = query.count_at(2);
+  totals.seconds = query.optional_real_at(3).value_or(0);
+  return totals;
+}
+
 std::vector<TrainingPoint> Reader::training_curve(const std::string& model) {
   auto& connection = implementation_->connection;
   std::vector<TrainingPoint> points;

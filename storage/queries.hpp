@@ -61,6 +61,8 @@ class Reader {
   std::vector<ModelRow> models(std::int64_t experiment);
   std::vector<TaskRecord> tasks(std::int64_t experiment);
   std::vector<TrialRow> trials(std::int64_t experiment);
+  /// Zero before the trial was first brought to an end.
+  TrialTotals trial_totals(const std::string& trial);
   std::vector<TrainingPoint> training_curve(const std::string& model);
   std::vector<SampleMetricRow> sample_metrics(const std::string& trial, std::string_view metric);
   /// Samples `first` .. `first + count - 1` by example and sample index; tokens only on request.

@@ -50,13 +50,26 @@ class Generator {
     while (samples_.size() < std::max<std::size_t>(context_.options.max_batch, 1) &&
            next_prompt_ < prompts_.size()) {
       if (next_sample_ == 0) start_ = read_prompt(next_prompt_);
-      if (start_) samples_.push_back(std::make_unique<Sample>(context_, start_, next_sample_));
-      if (!start_ || ++next_sample_ == sample_count_) {
+      const auto& prompt = prompts_[next_prompt_];
+      if (start_) {
+        samples_.push_back(
+            std::make_unique<Sample>(context_, start_, sample_number(prompt, next_sample_)));
+      }
+      if (!start_ || ++next_sample_ == sample_total(prompt)) {
         ++next_prompt_;
         next_sample_ = 0;
         start_.reset();
       }
     }
+  }
+
+  std::uint32_t sample_total(const Prompt& prompt) const {
+    return prompt.samples.empty() ? sample_count_
+                                  : static_cast<std::uint32_t>(prompt.samples.size());
+  }
+
+  static std::uint32_t sample_number(const Prompt& prompt, std::uint32_t place) {
+    return prompt.samples.empty() ? place : prompt.samples[place];
   }
 
   // Null when the prompt cannot be generated from; its samples have then been reported as failed.
@@ -74,9 +87,9 @@ class Generator {
     if (max_context)
       start->limit = std::min(start->limit, *max_context - std::min(*max_context, used));
     if (start->limit == 0) {
-      for (std::uint32_t sample = 0; sample < sample_count_; ++sample) {
+      for (std::uint32_t place = 0; place < sample_total(prompt); ++place) {
         events_.on_failure(
-            {index, sample,
+            {index, sample_number(prompt, place),
              fmt::format("the prompt has {} tokens and leaves no room in the model's context of {}",
                          used, max_context.value_or(0))});
       }

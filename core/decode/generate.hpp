@@ -25,6 +25,9 @@ struct Prompt {
   std::string prefix;
   std::vector<std::string> stop;
   std::size_t max_new_tokens = 0;  ///< at least 1
+  /// Which samples to make, by number; empty: as many as the options say. None may be made that a
+  /// strategy without chance would only repeat.
+  std::vector<std::uint32_t> samples;
 };
 
 /// A strategy with its processors, which are applied by ascending rank.

@@ -1,0 +1,44 @@
+/// The subcommands of `trellis`. Each adds itself to the application; its callback sets the exit
+/// code.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/plugin/registry.hpp"
+#include "experiments/config.hpp"
+#include "experiments/runner.hpp"
+
+namespace trellis::experiments {
+
+/// What all subcommands share.
+struct CommandContext {
+  std::vector<std::filesystem::path> plugin_flags;  ///< --plugins
+  int exit_code = 0;
+
+  std::vector<std::filesystem::path> plugin_folders() const;
+  plugin::Registry make_registry() const;
+};
+
+void add_run_commands(CLI::App& app, CommandContext& context);       ///< run, validate
+void add_score_command(CLI::App& app, CommandContext& context);      ///< score
+void add_report_commands(CLI::App& app, CommandContext& context);    ///< compare, report
+void add_plugins_command(CLI::App& app, CommandContext& context);    ///< plugins list|show|check
+void add_database_commands(CLI::App& app, CommandContext& context);  ///< db merge|check|export
+void add_worker_command(CLI::App& app, CommandContext& context);  ///< worker, for the host itself
+
+/// Counts SIGINT and SIGTERM from now on, instead of dying of them.
+StopRequests count_stop_signals();
+
+/// Host services for plugins that are only looked at.
+const trellis_host& idle_host();
+
+/// The value of an environment variable.
+std::optional<std::string> environment_variable(const std::string& name);
+
+}  // namespace trellis::experiments

@@ -1,0 +1,60 @@
+#include "experiments/environment.hpp"
+
+#include <sched.h>
+#include <sqlite3.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include "experiments/build_facts.hpp"
+
+namespace trellis::experiments {
+namespace {
+
+std::string processor_name() {
+  std::ifstream stream("/proc/cpuinfo");
+  for (std::string line; std::getline(stream, line);) {
+    const auto colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+nlohmann::json describe_environment() {
+  utsname system{};
+  uname(&system);
+  return {{"processor", processor_name()},
+          {"processors", processor_count()},
+          {"memory_bytes", memory_bytes()},
+          {"system", std::string(system.sysname) + ' ' + system.release + ' ' + system.machine},
+          {"compiler", kCompiler},
+          {"build_type", kBuildType},
+          {"libraries", {{"sqlite", sqlite3_libversion()}, {"libtorch", kTorchVersion}}},
+          {"trellis", kVersion},
+          {"commit", kCommit}};
+}
+
+std::uint64_t memory_bytes() {
+  auto bytes = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+               static_cast<std::uint64_t>(sysconf(_SC_PAGE_SIZE));
+  std::ifstream limit("/sys/fs/cgroup/memory.max");
+  if (std::uint64_t limited = 0; limit >> limited) bytes = std::min(bytes, limited);
+  return bytes;
+}
+
+int processor_count() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::max(CPU_COUNT(&set), 1);
+}
+
+std::filesystem::path this_program() {
+  return std::filesystem::read_symlink("/proc/self/exe");
+}
+
+}  // namespace trellis::experiments

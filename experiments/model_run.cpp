@@ -1,0 +1,320 @@
+#include "experiments/model_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+
+#include "experiments/trial_metrics.hpp"
+
+namespace trellis::experiments {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kSampleBatch = 64;
+constexpr std::size_t kPointBatch = 16;
+
+std::optional<double> optional_number(const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_number()) return std::nullopt;
+  return found->get<double>();
+}
+
+std::string ending_text(const Ending& ending) {
+  if (ending.signal) {
+    return fmt::format("the worker was killed by signal {} ({})", *ending.signal,
+                       strsignal(*ending.signal));
+  }
+  return fmt::format("the worker ended with exit code {} before its work was done",
+                     ending.exit_code);
+}
+
+}  // namespace
+
+double monotonic_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+ModelRun::ModelRun(RunContext& context, std::size_t model, std::vector<std::size_t> open_trials,
+                   int place)
+    : context_(context), model_(model), place_(place) {
+  for (const auto index : open_trials) {
+    const auto& id = context_.plan.trials[index].record.id;
+    order_.push_back(id);
+    open_[id] = {index, context_.store.stored_samples(id).size(), false, {}};
+  }
+}
+
+std::string ModelRun::name_of(std::size_t trial) const {
+  const auto& planned = context_.plan.trials[trial];
+  return fmt::format("{} × {} · {}", model().record.label, planned.record.strategy_label,
+                     context_.plan.tasks[planned.task].label);
+}
+
+ModelRun::OpenTrial& ModelRun::open_trial(const std::string& id) {
+  const auto found = open_.find(id);
+  if (found == open_.end()) {
+    throw Error(Fault::plugin,
+                fmt::format("a worker spoke of trial {}, which it was not given", id));
+  }
+  return found->second;
+}
+
+bool ModelRun::start() {
+  if (order_.empty()) return false;
+  stage_.clear();
+  current_trial_.clear();
+  failure_message_.clear();
+  failure_is_cancellation_ = false;
+  ended_ = false;
+  process_ = std::make_unique<WorkerProcess>(context_.options.program, to_line(make_job()),
+                                             context_.options.memory_bytes);
+  last_event_ = monotonic_seconds();
+  return true;
+}
+
+Job ModelRun::make_job() {
+  const auto& options = context_.config.options;
+  Job job;
+  job.kind = "model";
+  job.plugin_folders = context_.options.plugin_folders;
+  job.threads = context_.options.threads;
+  auto& work = job.model;
+  work.model = {model().record.plugin, model().record.settings};
+  work.folder = model().folder.string();
+  work.train = !model().given && !(context_.store.model_is_ready(model().record.id) &&
+                                   std::filesystem::exists(model().folder));
+  work.training_task = model().training_task;
+  work.seed = model().record.seed;
+  for (const auto& task : context_.plan.tasks) work.tasks.push_back({task.plugin, task.settings});
+  work.batch_size = static_cast<std::uint64_t>(options.batch_size);
+  work.top_alternatives = static_cast<std::uint64_t>(options.top_alternatives);
+  for (const auto& id : order_) {
+    const auto& planned = context_.plan.trials[open_trial(id).index];
+    TrialJob trial{id,
+                   planned.record.strategy_label,
+                   planned.task,
+                   planned.strategy,
+                   planned.processors,
+                   planned.record.seed,
+                   planned.samples,
+                   static_cast<std::uint64_t>(options.limit),
+                   static_cast<std::uint64_t>(options.max_new_tokens),
+                   context_.store.stored_samples(id)};
+    open_trial(id).stored = trial.done.size();
+    work.trials.push_back(std::move(trial));
+  }
+  return job;
+}
+
+void ModelRun::read(double now) {
+  process_->read_errors();
+  for (const auto& line : process_->read_events()) {
+    last_event_ = now;
+    try {
+      handle(json::parse(line));
+    } catch (const json::exception& exception) {
+      throw Error(Fault::plugin,
+                  fmt::format("a worker sent a malformed event: {}", exception.what()));
+    }
+  }
+}
+
+void ModelRun::handle(const json& event) {
+  const auto& kind = event.at("event").get_ref<const std::string&>();
+  if (kind == "stage") on_stage(event);
+  if (kind == "training_point") on_training_point(event.at("point"));
+  if (kind == "model") on_model(event);
+  if (kind == "sample") on_sample(event);
+  if (kind == "sample_failed") on_sample_failed(event);
+  if (kind == "progress") show_trial(event.at("tokens").get<double>());
+  if (kind == "trial_done") on_trial_done(event);
+  if (kind == "trial_failed") {
+    flush();
+    fail_trial(event.at("trial"), event.at("stage"), event.at("message"), std::nullopt);
+  }
+  if (kind == "failed") {
+    failure_message_ = event.at("message").get<std::string>();
+    failure_is_cancellation_ = event.at("fault") == static_cast<int>(Fault::cancelled);
+  }
+  if (kind == "end") ended_ = true;
+}
+
+void ModelRun::on_stage(const json& event) {
+  stage_ = event.at("stage").get<std::string>();
+  if (stage_ == "train") {
+    training_run_ = context_.store.begin_training(model().record.id);
+    context_.progress.begin(
+        place_, fmt::format("{} · {}: training", model().record.label, model().record.task_label),
+        std::nullopt, 0);
+  } else if (stage_ == "load") {
+    context_.progress.begin(place_, fmt::format("{}: loading", model().record.label), std::nullopt,
+                            0);
+  } else {
+    current_trial_ = event.at("trial").get<std::string>();
+    auto& trial = open_trial(current_trial_);
+    const auto& planned = context_.plan.trials[trial.index];
+    context_.store.set_status(current_trial_, storage::TrialStatus::running);
+    trial_started_ = monotonic_seconds();
+    context_.progress.begin(place_, name_of(trial.index),
+                            static_cast<double>(planned.record.expected_samples),
+                            static_cast<double>(trial.stored));
+  }
+}
+
+void ModelRun::on_training_point(const json& point) {
+  storage::TrainingPoint stored;
+  stored.step = point.at("step").get<std::uint64_t>();
+  stored.split = point.at("split").get<std::string>();
+  stored.tokens = point.value("tokens", std::uint64_t{0});
+  stored.seconds = point.value("seconds", 0.0);
+  stored.loss = optional_number(point, "loss").value_or(std::nan(""));
+  stored.learning_rate = optional_number(point, "learning_rate");
+  stored.gradient_norm = optional_number(point, "gradient_norm");
+  training_seconds_ = stored.seconds;
+  const double speed = stored.seconds > 0 ? static_cast<double>(stored.tokens) / stored.seconds : 0;
+  context_.progress.update(place_, static_cast<double>(stored.step),
+                           optional_number(point, "steps"),
+                           fmt::format("{} loss {:.3f}  {} tokens/s", stored.split, stored.loss,
+                                       count_text(static_cast<std::uint64_t>(speed))));
+  points_.push_back(std::move(stored));
+  if (points_.size() >= kPointBatch) flush();
+}
+
+void ModelRun::on_model(const json& event) {
+  flush();
+  end_training("done");
+  const auto& description = event.at("description");
+  context_.store.put_model_result(model().record.id,
+                                  {description.value("parameters", std::uint64_t{0}),
+                                   description.value("weights_hash", ""), description});
+  if (event.at("trained").get<bool>()) {
+    context_.progress.say(
+        fmt::format("{} · {}: trained in {}, {} parameters", model().record.label,
+                    model().record.task_label, duration_text(event.at("seconds").get<double>()),
+                    count_text(description.value("parameters", std::uint64_t{0}))));
+  }
+}
+
+void ModelRun::on_sample(const json& event) {
+  auto& trial = open_trial(event.at("trial"));
+  samples_.push_back(sample_from_json(event.at("sample")));
+  ++trial.stored;
+  if (samples_.size() >= kSampleBatch) flush();
+}
+
+void ModelRun::on_sample_failed(const json& event) {
+  const auto id = event.at("trial").get<std::string>();
+  open_trial(id).had_failures = true;
+  context_.store.put_failure({id, std::nullopt, "generate", event.at("message"), std::nullopt,
+                              event.at("example_id").get<std::string>(), ""});
+}
+
+void ModelRun::show_trial(double tokens) {
+  const auto found = open_.find(current_trial_);
+  if (found == open_.end()) return;
+  const double seconds = monotonic_seconds() - trial_started_;
+  context_.progress.update(
+      place_, static_cast<double>(found->second.stored), std::nullopt,
+      fmt::format("samples  {} tokens/s",
+                  count_text(static_cast<std::uint64_t>(seconds > 0 ? tokens / seconds : 0))));
+}
+
+void ModelRun::on_trial_done(const json& event) {
+  flush();
+  const auto id = event.at("trial").get<std::string>();
+  auto& trial = open_trial(id);
+  const auto& planned = context_.plan.trials[trial.index];
+  auto totals = totals_from_json(event.at("totals"));
+  // What an interrupted run had made already counts too.
+  const auto before = context_.reader.trial_totals(id);
+  totals.prompt_tokens += before.prompt_tokens;
+  totals.delivered_tokens += before.delivered_tokens;
+  totals.computed_tokens += before.computed_tokens;
+  totals.seconds += before.seconds;
+  context_.store.put_trial_totals(id, totals);
+  context_.store.put_trial_metrics(
+      id, trial_metrics(context_.reader, id, context_.plan.tasks[planned.task].metrics, totals,
+                        trial.stored));
+  const bool complete = trial.stored == planned.record.expected_samples && !trial.had_failures;
+  if (!complete && !trial.had_failures) {
+    context_.store.put_failure(
+        {id, std::nullopt, "generate",
+         fmt::format("{} of {} samples were made", trial.stored, planned.record.expected_samples),
+         std::nullopt, std::nullopt, process_->standard_error()});
+  }
+  context_.progress.say(fmt::format("{}: {} samples in {}{}", name_of(trial.index),
+                                    count_text(trial.stored), duration_text(totals.seconds),
+                                    complete ? "" : ", some failed"));
+  close_trial(id, complete);
+}
+
+void ModelRun::close_trial(const std::string& id, bool good) {
+  context_.store.set_status(id, good ? storage::TrialStatus::done : storage::TrialStatus::failed);
+  ++(good ? context_.summary.done : context_.summary.failed);
+  std::erase(order_, id);
+  open_.erase(id);
+  if (current_trial_ == id) current_trial_.clear();
+}
+
+void ModelRun::fail_trial(const std::string& id, const std::string& stage,
+                          const std::string& message, std::optional<int> signal) {
+  const auto name = name_of(open_trial(id).index);
+  context_.store.put_failure(
+      {id, std::nullopt, stage, message, signal, std::nullopt, process_->standard_error()});
+  context_.progress.say(fmt::format("{}: failed: {}", name, message));
+  close_trial(id, false);
+}
+
+// Without a model none of its trials can go on.
+void ModelRun::fail_rest(const std::string& message, std::optional<int> signal) {
+  context_.store.put_failure({std::nullopt, model().record.id, stage_.empty() ? "load" : stage_,
+                              message, signal, std::nullopt, process_->standard_error()});
+  context_.progress.say(fmt::format("{}: failed to {}: {}", model().record.label,
+                                    stage_.empty() ? "start" : stage_, message));
+  while (!order_.empty()) close_trial(order_.front(), false);
+}
+
+void ModelRun::end_training(const char* status) {
+  if (training_run_) context_.store.end_training(*training_run_, status, training_seconds_);
+  training_run_.reset();
+}
+
+void ModelRun::flush() {
+  if (!points_.empty() && training_run_) {
+    context_.store.put_training_points(*training_run_, points_);
+  }
+  points_.clear();
+  if (!samples_.empty()) context_.store.put_samples(current_trial_, samples_);
+  samples_.clear();
+}
+
+void ModelRun::conclude(const std::string& killed_because, bool cancelled) {
+  const auto ending = process_->wait();
+  flush();
+  end_training(cancelled ? "cancelled" : "failed");
+  if (!(ended_ && ending.exit_code == 0 && !ending.signal) && !cancelled &&
+      !failure_is_cancellation_) {
+    const auto message = !killed_because.empty()     ? killed_because
+                         : !failure_message_.empty() ? failure_message_
+                                                     : ending_text(ending);
+    if (current_trial_.empty()) {
+      fail_rest(message, ending.signal);
+    } else {
+      fail_trial(current_trial_, stage_, message, ending.signal);
+    }
+  } else if (ended_) {
+    // A worker that says it is done has spoken of every trial.
+    while (!order_.empty()) {
+      fail_trial(order_.front(), "generate", "the worker never came to it", std::nullopt);
+    }
+  }
+  context_.progress.end(place_);
+  process_.reset();
+}
+
+}  // namespace trellis::experiments

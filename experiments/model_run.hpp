@@ -1,0 +1,97 @@
+/// One model of a plan on its way: which of its trials are open, the worker that is at it, and what
+/// the worker's events mean for the database.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "experiments/plan.hpp"
+#include "experiments/progress.hpp"
+#include "experiments/runner.hpp"
+#include "experiments/worker_process.hpp"
+#include "storage/queries.hpp"
+#include "storage/store.hpp"
+
+namespace trellis::experiments {
+
+/// What all models of a run share.
+struct RunContext {
+  const Plan& plan;
+  const Config& config;
+  storage::Store& store;
+  storage::Reader& reader;
+  const WorkerOptions& options;
+  Progress& progress;
+  RunSummary& summary;
+};
+
+class ModelRun {
+ public:
+  /// `open_trials`: indices into the plan's trials. `place` numbers its line on the terminal.
+  ModelRun(RunContext& context, std::size_t model, std::vector<std::size_t> open_trials, int place);
+
+  /// Starts a worker for the trials that are open. False when there are none.
+  bool start();
+  WorkerProcess& process() { return *process_; }
+  bool running() const { return process_ != nullptr; }
+  double last_sign_of_life() const { return last_event_; }
+
+  /// Handles what has arrived.
+  void read(double now);
+  /// Handles the end of the worker. `killed_because`: why the host killed it, or empty.
+  void conclude(const std::string& killed_because, bool cancelled);
+  /// Writes the samples that wait for a full batch.
+  void flush();
+
+ private:
+  struct OpenTrial {
+    std::size_t index;  // into the plan's trials
+    std::uint64_t stored = 0;
+    bool had_failures = false;
+    storage::TrialTotals totals;  // of earlier runs
+  };
+
+  const PlannedModel& model() const { return context_.plan.models[model_]; }
+  std::string name_of(std::size_t trial) const;
+  OpenTrial& open_trial(const std::string& id);
+  Job make_job();
+  void handle(const nlohmann::json& event);
+  void on_stage(const nlohmann::json& event);
+  void on_training_point(const nlohmann::json& point);
+  void on_model(const nlohmann::json& event);
+  void on_sample(const nlohmann::json& event);
+  void on_sample_failed(const nlohmann::json& event);
+  void on_trial_done(const nlohmann::json& event);
+  void show_trial(double tokens);
+  void fail_trial(const std::string& id, const std::string& stage, const std::string& message,
+                  std::optional<int> signal);
+  void fail_rest(const std::string& message, std::optional<int> signal);
+  void close_trial(const std::string& id, bool good);
+  void end_training(const char* status);
+
+  RunContext& context_;
+  std::size_t model_;
+  int place_;
+  std::map<std::string, OpenTrial> open_;  // by trial id
+  std::vector<std::string> order_;         // of the open ones
+  std::unique_ptr<WorkerProcess> process_;
+  double last_event_ = 0;
+  std::string stage_;
+  std::string current_trial_;
+  std::string failure_message_;
+  bool failure_is_cancellation_ = false;
+  bool ended_ = false;
+  std::optional<std::int64_t> training_run_;
+  double training_seconds_ = 0;
+  std::vector<storage::TrainingPoint> points_;
+  std::vector<storage::SampleRecord> samples_;  // of current_trial_
+  double trial_started_ = 0;
+};
+
+double monotonic_seconds();
+
+}  // namespace trellis::experiments

@@ -1,0 +1,206 @@
+#include "experiments/plan.hpp"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "experiments/content_hash.hpp"
+
+namespace trellis::experiments {
+namespace {
+
+using nlohmann::json;
+using plugin::Kind;
+
+// Plugins mark the settings that neither choose nor change training data by this group, so that a
+// new test file does not train models anew.
+constexpr std::string_view kEvaluation = "evaluation";
+
+class Planner {
+ public:
+  Planner(const Config& config, const plugin::Registry& registry,
+          const std::vector<TaskFacts>& facts, const std::filesystem::path& models_folder,
+          const HashPath& hash_path)
+      : config_(config),
+        registry_(registry),
+        facts_(facts),
+        models_folder_(models_folder),
+        hash_path_(hash_path) {}
+
+  Plan plan() {
+    plan_.experiment = {config_.options.name, config_.path.string(), config_.text,
+                        config_.seeds.front(), json()};
+    for (std::size_t i = 0; i < config_.tasks.size(); ++i) add_task(i);
+    for (const auto& strategy : config_.strategies) arms_.push_back(describe(strategy));
+    for (const auto seed : config_.seeds) {
+      for (const auto& model : config_.models) {
+        for (const auto& task : model.tasks) {
+          const auto at = task_index(task);
+          add_trials(add_model(model, at, seed), at, seed);
+        }
+      }
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  // A strategy as it enters ids and the database.
+  struct ArmDescription {
+    const StrategySpec* spec;
+    json identity;
+    bool stochastic;
+  };
+
+  std::size_t task_index(const std::string& label) const {
+    const auto found = std::find_if(config_.tasks.begin(), config_.tasks.end(),
+                                    [&](const auto& task) { return task.label == label; });
+    return static_cast<std::size_t>(found - config_.tasks.begin());
+  }
+
+  const std::string& hash_of(const std::string& path) {
+    auto [found, fresh] = path_hashes_.try_emplace(path);
+    if (fresh && !path.empty()) found->second = hash_path_(path);
+    return found->second;
+  }
+
+  // Settings with the content of files in the place of their names.
+  json by_content(const plugin::Settings& schema, const json& settings, bool training_only) {
+    json content = json::object();
+    for (const auto& setting : schema) {
+      if (training_only && setting.group == kEvaluation) continue;
+      content[setting.name] = setting.format == "path"
+                                  ? json(hash_of(settings.at(setting.name).get<std::string>()))
+                                  : settings.at(setting.name);
+    }
+    return content;
+  }
+
+  void add_task(std::size_t index) {
+    const auto& spec = config_.tasks[index];
+    const auto& description = registry_.get(Kind::task, spec.plugin);
+    const auto identity = [&](bool training_only) {
+      return content_hash(
+          json{{"plugin", spec.plugin},
+               {"version", description.version},
+               {"settings", by_content(description.settings, spec.settings, training_only)}});
+    };
+    storage::TaskRecord record;
+    record.id = identity(false);
+    record.label = spec.label;
+    record.plugin = spec.plugin;
+    record.plugin_version = description.version;
+    record.settings = spec.settings;
+    record.metrics = description.json.value("metrics", json::array());
+    record.data_hash = identity(true);
+    record.test_examples = facts_[index].test;
+    plan_.tasks.push_back(std::move(record));
+    plan_.task_failures.push_back(facts_[index].failure);
+  }
+
+  ArmDescription describe(const StrategySpec& spec) {
+    const auto& description = registry_.get(Kind::strategy, spec.plugin);
+    json processors = json::array();
+    for (const auto& processor : spec.processors) {
+      processors.push_back(
+          {{"plugin", processor.plugin},
+           {"version", registry_.get(Kind::logits_processor, processor.plugin).version},
+           {"settings", processor.settings}});
+    }
+    return {&spec,
+            {{"plugin", spec.plugin},
+             {"version", description.version},
+             {"settings", spec.settings},
+             {"processors", processors}},
+            description.json.value("stochastic", false)};
+  }
+
+  std::size_t add_model(const ModelSpec& spec, std::size_t task, std::uint64_t seed) {
+    const auto& description = registry_.get(Kind::model, spec.plugin);
+    PlannedModel model;
+    auto& record = model.record;
+    record.label = spec.label;
+    record.plugin = spec.plugin;
+    record.plugin_version = description.version;
+    record.settings = spec.settings;
+    record.seed = seed;
+    model.given = !spec.weights.empty();
+    json identity = {{"plugin", spec.plugin}, {"version", description.version}};
+    if (model.given) {
+      identity["weights"] = hash_of(spec.weights.string());
+      model.folder = spec.weights;
+      record.seed = 0;
+    } else {
+      identity["settings"] = by_content(description.settings, spec.settings, false);
+      identity["seed"] = seed;
+      identity["data"] = plan_.tasks[task].data_hash;
+      record.task_label = plan_.tasks[task].label;
+      model.training_task = task;
+    }
+    record.id = content_hash(identity);
+    if (!model.given) model.folder = models_folder_ / record.id;
+    const auto [found, fresh] = model_places_.try_emplace(record.id, plan_.models.size());
+    if (fresh) plan_.models.push_back(std::move(model));
+    return found->second;
+  }
+
+  void add_trials(std::size_t model, std::size_t task, std::uint64_t seed) {
+    const auto& options = config_.options;
+    const auto examples = options.limit > 0
+                              ? std::min<std::uint64_t>(plan_.tasks[task].test_examples,
+                                                        static_cast<std::uint64_t>(options.limit))
+                              : plan_.tasks[task].test_examples;
+    for (const auto& arm : arms_) {
+      const auto& tasks = arm.spec->tasks;
+      if (std::find(tasks.begin(), tasks.end(), plan_.tasks[task].label) == tasks.end()) continue;
+      PlannedTrial trial;
+      trial.model = model;
+      trial.task = task;
+      trial.samples = arm.stochastic ? static_cast<std::uint64_t>(options.samples) : 1;
+      trial.strategy = {arm.spec->plugin, arm.spec->settings};
+      for (const auto& processor : arm.spec->processors) {
+        trial.processors.push_back({processor.plugin, processor.settings});
+      }
+      auto& record = trial.record;
+      record.model_id = plan_.models[model].record.id;
+      record.task_id = plan_.tasks[task].id;
+      record.strategy_label = arm.spec->label;
+      record.strategy_plugin = arm.spec->plugin;
+      record.strategy = arm.identity;
+      record.seed = seed;
+      record.expected_samples = examples * trial.samples;
+      record.id = content_hash(json{{"model", record.model_id},
+                                    {"task", record.task_id},
+                                    {"strategy", arm.identity},
+                                    {"seed", seed},
+                                    {"samples", trial.samples},
+                                    {"limit", options.limit},
+                                    {"max_new_tokens", options.max_new_tokens},
+                                    {"top_alternatives", options.top_alternatives}});
+      // The same trial may be reached twice, as when given weights serve two labels.
+      if (!trial_places_.try_emplace(record.id, plan_.trials.size()).second) continue;
+      plan_.models[model].trials.push_back(plan_.trials.size());
+      plan_.trials.push_back(std::move(trial));
+    }
+  }
+
+  const Config& config_;
+  const plugin::Registry& registry_;
+  const std::vector<TaskFacts>& facts_;
+  const std::filesystem::path& models_folder_;
+  const HashPath& hash_path_;
+  Plan plan_;
+  std::vector<ArmDescription> arms_;
+  std::map<std::string, std::string> path_hashes_;
+  std::unordered_map<std::string, std::size_t> model_places_;
+  std::unordered_map<std::string, std::size_t> trial_places_;
+};
+
+}  // namespace
+
+Plan make_plan(const Config& config, const plugin::Registry& registry,
+               const std::vector<TaskFacts>& facts, const std::filesystem::path& models_folder,
+               const HashPath& hash_path) {
+  return Planner(config, registry, facts, models_folder, hash_path).plan();
+}
+
+}  // namespace trellis::experiments

@@ -1,0 +1,56 @@
+/// From a config to the immutable list of what is to be done.
+///
+/// Ids are hashes of everything that can change a result, so that the same work is known again in
+/// any run and any database:
+///   task:  plugin, version, settings, and the content of the files they name
+///   model: plugin, version, settings, seed, and the task's training data; or the given weights
+///   trial: model, task, strategy and processors with versions and settings, seed, samples, limits
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "experiments/config.hpp"
+#include "experiments/protocol.hpp"
+#include "storage/store.hpp"
+
+namespace trellis::experiments {
+
+struct PlannedModel {
+  storage::ModelRecord record;
+  std::filesystem::path folder;     ///< of its weights
+  bool given = false;               ///< the weights were given: nothing to train
+  std::size_t training_task = 0;    ///< into the plan's tasks
+  std::vector<std::size_t> trials;  ///< into the plan's trials
+};
+
+struct PlannedTrial {
+  storage::TrialRecord record;
+  std::size_t model = 0;
+  std::size_t task = 0;
+  PluginJob strategy;
+  std::vector<PluginJob> processors;
+  std::uint64_t samples = 1;  ///< per example, after strategies without chance were cut to one
+};
+
+struct Plan {
+  storage::ExperimentRecord experiment;
+  std::vector<PlannedModel> models;
+  std::vector<storage::TaskRecord> tasks;
+  /// Why a task cannot be used, as when its plugin crashes; empty for the others.
+  std::vector<std::string> task_failures;
+  std::vector<PlannedTrial> trials;
+};
+
+/// Hash of a file or folder's content; an argument so that planning can be tested without files.
+using HashPath = std::function<std::string(const std::filesystem::path&)>;
+
+/// `facts`: of the config's tasks, in order; see survey_tasks. Models are trained into
+/// `models_folder`/id.
+Plan make_plan(const Config& config, const plugin::Registry& registry,
+               const std::vector<TaskFacts>& facts, const std::filesystem::path& models_folder,
+               const HashPath& hash_path);
+
+}  // namespace trellis::experiments

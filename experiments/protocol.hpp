@@ -1,0 +1,93 @@
+/// What the host and its worker processes say to each other: one JSON object a line.
+///
+/// A worker reads one job from its standard input and writes events to descriptor 3 until the job
+/// is done; its standard output and error belong to the plugins and are kept for failures.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/store.hpp"
+
+namespace trellis::experiments {
+
+inline constexpr int kEventDescriptor = 3;
+
+struct PluginJob {
+  std::string plugin;
+  nlohmann::json settings;
+};
+
+/// Count and check the data of tasks.
+struct SurveyJob {
+  std::vector<PluginJob> tasks;
+};
+
+struct TrialJob {
+  std::string id;
+  std::string strategy_label;
+  std::size_t task = 0;  ///< into ModelJob::tasks
+  PluginJob strategy;
+  std::vector<PluginJob> processors;
+  std::uint64_t seed = 0;
+  std::uint64_t samples = 1;
+  std::uint64_t limit = 0;                                    ///< 0: all examples
+  std::uint64_t max_new_tokens = 0;                           ///< 0: the task's own
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> done;  ///< (example, sample), ascending
+};
+
+/// Train or load one model and run its trials.
+struct ModelJob {
+  PluginJob model;
+  std::string folder;             ///< of its weights
+  bool train = false;             ///< false: load from `folder`
+  std::size_t training_task = 0;  ///< into `tasks`
+  std::uint64_t seed = 0;
+  std::vector<PluginJob> tasks;
+  std::vector<TrialJob> trials;
+  std::uint64_t batch_size = 32;
+  std::uint64_t top_alternatives = 5;
+};
+
+/// Score stored samples anew.
+struct ScoreJob {
+  std::string database;
+  PluginJob task;
+  std::vector<std::string> trials;
+};
+
+struct Job {
+  std::string kind;  ///< "survey", "model" or "score"
+  std::vector<std::filesystem::path> plugin_folders;
+  int threads = 1;
+  SurveyJob survey;
+  ModelJob model;
+  ScoreJob score;
+};
+
+std::string to_line(const Job& job);
+/// Throws Error(bad_data).
+Job job_from(const std::string& line);
+
+/// What a survey learns of one task.
+struct TaskFacts {
+  std::uint64_t train = 0;
+  std::uint64_t valid = 0;
+  std::uint64_t test = 0;
+  std::vector<std::string> contaminated;  ///< ids of test examples that are training data too
+  std::string failure;  ///< why the task cannot be used; set by the host, empty when it can
+};
+
+// Events. Every line is {"event": name, ...}; the functions below write and read what is not plain.
+nlohmann::json facts_to_json(const TaskFacts& facts);
+TaskFacts facts_from_json(const nlohmann::json& json);
+nlohmann::json sample_to_json(const storage::SampleRecord& sample);
+storage::SampleRecord sample_from_json(const nlohmann::json& json);
+nlohmann::json totals_to_json(const storage::TrialTotals& totals);
+storage::TrialTotals totals_from_json(const nlohmann::json& json);
+
+}  // namespace trellis::experiments

@@ -1,0 +1,91 @@
+#include "experiments/survey.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <cstring>
+
+#include "experiments/config_document.hpp"
+#include "experiments/model_run.hpp"
+#include "experiments/worker_process.hpp"
+
+namespace trellis::experiments {
+namespace {
+
+constexpr int kPollMilliseconds = 50;
+
+std::string last_line(const std::string& text) {
+  const auto end = text.find_last_not_of('\n');
+  if (end == std::string::npos) return {};
+  const auto begin = text.find_last_of('\n', end);
+  return text.substr(begin + 1, end - begin);
+}
+
+}  // namespace
+
+std::string run_worker(const Job& job, const WorkerOptions& options,
+                       const StopRequests& stop_requests,
+                       const std::function<void(const nlohmann::json&)>& on_event) {
+  WorkerProcess process(options.program, to_line(job), options.memory_bytes);
+  double last_event = monotonic_seconds();
+  std::string failure;
+  bool ended = false;
+  while (process.open()) {
+    pollfd descriptors[] = {{process.event_descriptor(), POLLIN, 0},
+                            {process.error_descriptor(), POLLIN, 0}};
+    poll(descriptors, 2, kPollMilliseconds);
+    if (stop_requests() > 0) throw Error(Fault::cancelled, "stopped");
+    process.read_errors();
+    for (const auto& line : process.read_events()) {
+      last_event = monotonic_seconds();
+      const auto event = nlohmann::json::parse(line);
+      if (event.at("event") == "end") ended = true;
+      if (event.at("event") == "failed") failure = event.at("message").get<std::string>();
+      on_event(event);
+    }
+    if (monotonic_seconds() - last_event > options.timeout_seconds) {
+      process.kill();
+      process.wait();
+      return fmt::format("gave no sign of life for {:g} s and was killed", options.timeout_seconds);
+    }
+  }
+  const auto ending = process.wait();
+  if (ended) return {};
+  if (failure.empty()) {
+    failure = ending.signal ? fmt::format("was killed by signal {} ({})", *ending.signal,
+                                          strsignal(*ending.signal))
+                            : fmt::format("ended with exit code {}", ending.exit_code);
+    if (const auto line = last_line(process.standard_error()); !line.empty()) {
+      failure += ": " + line;
+    }
+  }
+  return failure;
+}
+
+std::vector<TaskFacts> survey_tasks(const Config& config, const WorkerOptions& options,
+                                    const StopRequests& stop_requests) {
+  std::vector<TaskFacts> all;
+  Problems problems(config.path);
+  for (const auto& task : config.tasks) {
+    Job job;
+    job.kind = "survey";
+    job.plugin_folders = options.plugin_folders;
+    job.survey.tasks.push_back({task.plugin, task.settings});
+    TaskFacts facts;
+    const auto failure = run_worker(job, options, stop_requests, [&](const auto& event) {
+      if (event.at("event") == "task") facts = facts_from_json(event.at("facts"));
+      if (event.at("event") == "problem") {
+        problems.add(task.position, event.at("message").template get<std::string>());
+      }
+    });
+    if (!failure.empty()) facts.failure = fmt::format("task {}: {}", task.label, failure);
+    if (failure.empty() && facts.test == 0 && problems.count() == 0) {
+      problems.add(task.position, fmt::format("task {}: has no test data", task.label));
+    }
+    all.push_back(std::move(facts));
+  }
+  problems.throw_if_any();
+  return all;
+}
+
+}  // namespace trellis::experiments

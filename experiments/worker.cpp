@@ -1,0 +1,93 @@
+#include "experiments/worker.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <iostream>
+
+#include "core/plugin/task.hpp"
+#include "experiments/task_data.hpp"
+
+namespace trellis::experiments {
+namespace {
+
+using nlohmann::json;
+
+// A signal handler can reach nothing but a global.
+std::atomic<bool> stop_requested{false};
+
+struct HostFacts {
+  int threads = 1;
+};
+
+trellis_host host_services(HostFacts& facts) {
+  return {sizeof(trellis_host),
+          TRELLIS_ABI_MAJOR,
+          TRELLIS_ABI_MINOR,
+          &facts,
+          [](void*, std::int32_t level, const char* message, std::size_t size) {
+            static constexpr std::array kNames = {"debug", "information", "warning", "error"};
+            std::cerr << kNames.at(static_cast<std::size_t>(std::clamp(level, 0, 3))) << ": "
+                      << std::string_view(message, size) << std::endl;
+          },
+          [](void*) -> std::int32_t { return stop_requested ? 1 : 0; },
+          [](void* context) -> std::int32_t { return static_cast<HostFacts*>(context)->threads; }};
+}
+
+void send_line(const json& event) {
+  const auto line = event.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
+  for (std::size_t sent = 0; sent < line.size();) {
+    const auto count = write(kEventDescriptor, line.data() + sent, line.size() - sent);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) _exit(1);  // the host is gone: nobody is left to work for
+    sent += static_cast<std::size_t>(count);
+  }
+}
+
+}  // namespace
+
+int worker_main() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGTERM, [](int) { stop_requested = true; });
+  HostFacts facts;
+  const auto host = host_services(facts);
+  try {
+    std::string line;
+    std::getline(std::cin, line);
+    const auto job = job_from(line);
+    facts.threads = job.threads;
+    plugin::Registry registry(job.plugin_folders, host);
+    const WorkerContext context{registry, send_line, [] { return stop_requested.load(); }};
+    if (job.kind == "survey") run_survey(context, job.survey);
+    if (job.kind == "model") run_model(context, job.model);
+    if (job.kind == "score") run_score(context, job.score);
+    send_line({{"event", "end"}});
+    return 0;
+  } catch (const Error& error) {
+    send_line({{"event", "failed"},
+               {"fault", static_cast<int>(error.fault())},
+               {"message", error.what()}});
+  } catch (const std::exception& exception) {
+    send_line({{"event", "failed"},
+               {"fault", static_cast<int>(Fault::environment)},
+               {"message", exception.what()}});
+  }
+  return 1;
+}
+
+void run_survey(const WorkerContext& context, const SurveyJob& job) {
+  for (std::size_t i = 0; i < job.tasks.size(); ++i) {
+    try {
+      auto task =
+          plugin::Task::create(context.registry, job.tasks[i].plugin, job.tasks[i].settings);
+      context.send({{"event", "task"}, {"index", i}, {"facts", facts_to_json(survey(task))}});
+    } catch (const Error& error) {
+      context.send({{"event", "problem"}, {"index", i}, {"message", error.what()}});
+    }
+  }
+}
+
+}  // namespace trellis::experiments

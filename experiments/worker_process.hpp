@@ -1,0 +1,59 @@
+/// A worker process as the host sees it: a job goes in, events and the end come out.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace trellis::experiments {
+
+/// How a process ended.
+struct Ending {
+  int exit_code = 0;
+  std::optional<int> signal;
+};
+
+/// Owns the process: it is killed and reaped with this object. It also dies with the host, however
+/// that ends, and runs in a process group of its own, so that Ctrl-C reaches the host alone.
+class WorkerProcess {
+ public:
+  /// Starts `program worker` with `job` as its standard input. memory_bytes 0: no limit. Throws
+  /// Error(environment).
+  WorkerProcess(const std::filesystem::path& program, const std::string& job,
+                std::uint64_t memory_bytes);
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+  ~WorkerProcess();
+
+  /// Both become readable when there is something to read, or at the end.
+  int event_descriptor() const { return events_; }
+  int error_descriptor() const { return errors_; }
+
+  /// Complete lines that have arrived. Does not wait.
+  std::vector<std::string> read_events();
+  void read_errors();
+  /// False once the worker has closed its events: it is ending.
+  bool open() const { return open_; }
+
+  void ask_to_stop();  ///< SIGTERM
+  void kill();         ///< SIGKILL, with all its children
+  /// Waits for the end.
+  Ending wait();
+
+  /// The last lines of its standard error and output.
+  const std::string& standard_error() const { return error_tail_; }
+
+ private:
+  pid_t pid_ = -1;
+  int events_ = -1;
+  int errors_ = -1;
+  bool open_ = true;
+  std::string event_buffer_;
+  std::string error_tail_;
+};
+
+}  // namespace trellis::experiments

@@ -1,0 +1,64 @@
+#include <map>
+
+#include "core/plugin/task.hpp"
+#include "experiments/worker.hpp"
+#include "storage/queries.hpp"
+
+namespace trellis::experiments {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kBatch = 64;
+
+// What the metrics of likelihood need is not in the texts: they stay as the model's run left them.
+constexpr std::array kKept = {"perplexity", "bits_per_byte"};
+
+plugin::Example example_of(const storage::SampleRecord& sample) {
+  return {sample.example_id, sample.source, sample.prefix, sample.references, {}, 0, sample.fields};
+}
+
+plugin::Output output_of(const storage::SampleRecord& sample) {
+  plugin::Output output{sample.output, sample.finish, {}};
+  for (const auto& token : sample.tokens) output.tokens.push_back(token.text);
+  return output;
+}
+
+}  // namespace
+
+void run_score(const WorkerContext& context, const ScoreJob& job) {
+  auto task = plugin::Task::create(context.registry, job.task.plugin, job.task.settings);
+  auto reader = storage::Reader::open(job.database);
+  for (const auto& trial : job.trials) {
+    for (std::uint64_t first = 0;; first += kBatch) {
+      if (context.cancelled()) throw Error(Fault::cancelled, "scoring was cancelled");
+      auto samples = reader.samples(trial, first, kBatch, true);
+      if (samples.empty()) break;
+      std::vector<plugin::Example> examples;
+      std::vector<plugin::Output> outputs;
+      for (const auto& sample : samples) {
+        examples.push_back(example_of(sample));
+        outputs.push_back(output_of(sample));
+      }
+      const auto scores = task.score(examples, outputs);
+      json records = json::array();
+      for (std::size_t i = 0; i < samples.size(); ++i) {
+        storage::SampleRecord record;
+        record.example_index = samples[i].example_index;
+        record.sample_index = samples[i].sample_index;
+        for (const auto& [name, value] : scores[i].metrics) {
+          record.metrics[name] = {value.value, value.statistics};
+        }
+        for (const auto* name : kKept) {
+          const auto found = samples[i].metrics.find(name);
+          if (found != samples[i].metrics.end()) record.metrics[name] = found->second;
+        }
+        record.details = scores[i].details;
+        records.push_back(sample_to_json(record));
+      }
+      context.send({{"event", "scores"}, {"trial", trial}, {"samples", records}});
+    }
+  }
+}
+
+}  // namespace trellis::experiments
