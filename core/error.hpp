@@ -2,8 +2,9 @@
 /// what to do.
 #pragma once
 
-#include <stdexcept>
 #include <string>
+
+#include "trellis/sdk/failure.hpp"
 
 namespace trellis {
 
@@ -17,9 +18,27 @@ enum class Fault {
   environment  ///< disk full, no permission, out of memory
 };
 
-class Error : public std::runtime_error {
+/// The status that says the same across the plugin ABI.
+inline trellis_status status_of(Fault fault) {
+  switch (fault) {
+    case Fault::usage:
+      return TRELLIS_INVALID_ARGUMENT;
+    case Fault::missing:
+      return TRELLIS_NOT_FOUND;
+    case Fault::bad_data:
+      return TRELLIS_BAD_DATA;
+    case Fault::cancelled:
+      return TRELLIS_CANCELLED;
+    default:
+      return TRELLIS_INTERNAL;
+  }
+}
+
+/// A Failure, so that the libraries that plugins link report through the SDK like any plugin code.
+class Error : public sdk::Failure {
  public:
-  Error(Fault fault, const std::string& message) : std::runtime_error(message), fault_(fault) {}
+  Error(Fault fault, const std::string& message)
+      : sdk::Failure(status_of(fault), message), fault_(fault) {}
   Fault fault() const { return fault_; }
 
  private:

@@ -1,0 +1,110 @@
+#include "core/nn/plugin_model.hpp"
+
+#include <chrono>
+
+#include "core/error.hpp"
+
+namespace trellis::nn {
+namespace {
+
+struct PluginState final : sdk::State {
+  explicit PluginState(std::unique_ptr<NetworkState> network_state)
+      : state(std::move(network_state)) {}
+  std::unique_ptr<NetworkState> state;
+};
+
+std::string_view view_of(trellis_span span) {
+  return {span.data, span.size};
+}
+
+std::vector<TextExample> examples_of(const trellis_example* examples, std::size_t count) {
+  std::vector<TextExample> all;
+  all.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    all.push_back({view_of(examples[i].source), view_of(examples[i].target)});
+  }
+  return all;
+}
+
+// LibTorch's own number of threads is one for the whole process.
+void use_host_threads() {
+  const int threads = sdk::threads();
+  if (at::get_num_threads() != threads) at::set_num_threads(threads);
+}
+
+}  // namespace
+
+SdkModel::SdkModel(LanguageModel model) : model_(std::move(model)) {
+  use_host_threads();
+}
+
+sdk::PromptTokens SdkModel::encode_prompt(std::string_view source, std::string_view prefix) const {
+  auto prompt = model_.encode_prompt(source, prefix);
+  return {std::move(prompt.encoder), std::move(prompt.decoder)};
+}
+
+std::vector<std::int32_t> SdkModel::encode(std::string_view text) const {
+  return model_.encode(text);
+}
+
+std::string SdkModel::decode(std::span<const std::int32_t> tokens) const {
+  return model_.decode(tokens);
+}
+
+std::string SdkModel::token_text(std::int32_t token) const {
+  return model_.token_text(token);
+}
+
+std::unique_ptr<sdk::State> SdkModel::open_state(std::span<const std::int32_t> encoder_tokens) {
+  return std::make_unique<PluginState>(model_.open(encoder_tokens));
+}
+
+std::unique_ptr<sdk::State> SdkModel::fork_state(const sdk::State& state) {
+  return std::make_unique<PluginState>(static_cast<const PluginState&>(state).state->fork());
+}
+
+void SdkModel::feed(std::span<trellis_feed_item> items) {
+  std::vector<FeedRequest> requests;
+  requests.reserve(items.size());
+  for (const auto& item : items) {
+    requests.push_back({sdk::state_of<PluginState>(item).state.get(),
+                        {item.tokens, item.token_count},
+                        item.logits,
+                        item.hidden,
+                        item.row_count});
+  }
+  model_.feed(requests);
+}
+
+void SdkModel::train(const trellis_train_request& request) {
+  const auto begin = std::chrono::steady_clock::now();
+  TrainingWorld world;
+  world.clock = [begin] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  world.cancelled = sdk::cancelled;
+  const auto on_point = [&](const TrainingPoint& point) {
+    const auto line = to_json(point).dump();
+    return request.on_point(request.context, line.data(), line.size()) == 0;
+  };
+  model_.train(examples_of(request.train, request.train_count),
+               examples_of(request.valid, request.valid_count), request.folder, request.seed,
+               on_point, world);
+}
+
+void SdkModel::save(const std::filesystem::path& folder) const {
+  model_.save(folder);
+}
+
+void SdkModel::attend(std::span<const std::int32_t> encoder_tokens,
+                      std::span<const std::int32_t> tokens, trellis_attention_sink& sink) {
+  for (const auto& map : model_.attend(encoder_tokens, tokens)) {
+    const auto weights = map.weights[0].contiguous();  // of the only row
+    sink.write(sink.context, map.kind.c_str(), map.layer, weights.data_ptr<float>(),
+               static_cast<std::int32_t>(weights.size(0)),
+               static_cast<std::int32_t>(weights.size(1)),
+               static_cast<std::int32_t>(weights.size(2)));
+  }
+}
+
+}  // namespace trellis::nn

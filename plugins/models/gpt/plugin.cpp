@@ -1,0 +1,57 @@
+/// The plugin `gpt`: its settings, and the network made of them.
+#include "core/nn/plugin_model.hpp"
+#include "core/nn/training_options.hpp"
+#include "plugins/models/gpt/gpt.hpp"
+
+namespace {
+
+using namespace trellis;
+
+struct GptPlugin {
+  static sdk::Json description() {
+    auto settings = sdk::Json::array();
+    const auto integer = [&](const char* name, std::int64_t value, const char* summary) {
+      settings.push_back(nn::integer_setting(name, "architecture", value, 1, 65536, summary));
+    };
+    integer("layers", 4, "Blocks of self-attention and feed-forward network.");
+    integer("width", 256, "Size of the vectors between blocks.");
+    integer("heads", 4, "Attention heads; must divide width.");
+    integer("inner", 1024, "Size of the feed-forward network's hidden layer.");
+    integer("context", 256, "Tokens that the model can see, source and start symbol included.");
+    settings.push_back(nn::max_source_setting());
+    for (const auto& list : {nn::tokenizer_settings(),
+                             nn::training_settings({.schedule = "cosine", .weight_decay = 0.01})}) {
+      settings.insert(settings.end(), list.begin(), list.end());
+    }
+    return {{"id", "gpt"},
+            {"kind", "model"},
+            {"version", "1.0.0"},
+            {"summary", "A decoder-only Transformer, pre-norm, with learned positions."},
+            {"reference", "Radford et al. 2019"},
+            {"settings", settings}};
+  }
+
+  static nn::Architecture architecture(const sdk::Json& settings) {
+    models::GptOptions options;
+    options.layers = settings.at("layers");
+    options.width = settings.at("width");
+    options.heads = settings.at("heads");
+    options.inner = settings.at("inner");
+    options.context = settings.at("context");
+    if (options.width % options.heads != 0) {
+      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "heads must divide width");
+    }
+    nn::Architecture architecture;
+    architecture.context = static_cast<std::size_t>(options.context);
+    architecture.max_source_tokens = settings.at("max_source_tokens");
+    architecture.make = [options](std::int64_t vocab, std::uint64_t seed) mutable {
+      options.vocab = vocab;
+      return std::make_unique<models::Gpt>(options, seed);
+    };
+    return architecture;
+  }
+};
+
+}  // namespace
+
+TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<GptPlugin>>());

@@ -1,0 +1,222 @@
+#include "plugins/models/rnn/encoder_decoder.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.hpp"
+#include "plugins/models/rnn/recurrent_rows.hpp"
+
+namespace trellis::models {
+namespace {
+
+using nn::Tensor;
+
+struct DecoderState : nn::NetworkState {
+  std::unique_ptr<nn::NetworkState> fork() const override {
+    return std::make_unique<DecoderState>(*this);
+  }
+  RecurrentRow row;
+  std::shared_ptr<const RnnEncoderDecoder::Memory> memory;
+};
+
+// The encoder's last states, forward beside backward // [rows, 2 * hidden], of its top layer.
+Tensor last_states(const Tensor& states) {
+  const std::int64_t top = states.size(0);
+  return at::cat({states[top - 2], states[top - 1]}, -1);
+}
+
+}  // namespace
+
+RnnAttention attention_from_name(const std::string& name) {
+  if (name == "none") return RnnAttention::none;
+  if (name == "bahdanau") return RnnAttention::bahdanau;
+  if (name == "luong") return RnnAttention::luong;
+  throw Error(Fault::usage, "attention = \"" + name + "\": must be none, bahdanau or luong");
+}
+
+RnnEncoderDecoder::RnnEncoderDecoder(const RnnOptions& options, RnnAttention attention,
+                                     std::uint64_t seed)
+    : Network(seed),
+      attention_(attention),
+      embedding_size_(options.embedding),
+      hidden_size_(options.hidden) {
+  const nn::Init normal{nn::Init::Kind::normal, 0.1};
+  const std::int64_t hidden = options.hidden;
+  const std::int64_t memory = 2 * hidden;
+  source_ = nn::Embedding(parameters, "source_embedding", options.vocab, options.embedding, normal);
+  target_ = nn::Embedding(parameters, "target_embedding", options.vocab, options.embedding, normal);
+  encoder_ = nn::Recurrent(parameters, "encoder",
+                           {options.cell, options.embedding, hidden, options.layers, true});
+  bridge_ = nn::Linear(parameters, "bridge", memory, options.layers * hidden);
+  if (options.cell == nn::Cell::lstm)
+    bridge_cell_ = nn::Linear(parameters, "bridge_cell", memory, options.layers * hidden);
+  std::int64_t input = options.embedding;
+  if (attention == RnnAttention::bahdanau) {
+    input += memory;
+    hidden_size_ = hidden + memory + options.embedding;
+    bahdanau_ = nn::BahdanauAttention(parameters, "attention", hidden, memory, hidden);
+  } else if (attention == RnnAttention::luong) {
+    luong_ = nn::LuongAttention(parameters, "attention", hidden, memory);
+    combine_ = nn::Linear(parameters, "combine", memory + hidden, hidden, false);
+  }
+  decoder_ =
+      nn::Recurrent(parameters, "decoder", {options.cell, input, hidden, options.layers, false});
+  out_ = nn::Linear(parameters, "out", hidden_size_, options.vocab);
+}
+
+RnnEncoderDecoder::Encoded RnnEncoderDecoder::encode(const Tensor& source,
+                                                     const Tensor& lengths) const {
+  const Tensor x = nn::dropout(source_(source), dropout);
+  const nn::RecurrentResult read = encoder_.forward_ragged(x, lengths, dropout);
+  Encoded encoded;
+  encoded.memory.output = nn::dropout(read.output, dropout);
+  if (attention_ == RnnAttention::bahdanau)
+    encoded.memory.keys = bahdanau_.key(encoded.memory.output);
+  if (attention_ == RnnAttention::luong) encoded.memory.keys = luong_.key(encoded.memory.output);
+  encoded.memory.mask = nn::padding_mask(lengths, source.size(1));
+
+  const nn::RecurrentShape& shape = decoder_.shape();
+  const auto bridge = [&](const nn::Linear& linear, const Tensor& states) {
+    return at::tanh(linear(last_states(states)))
+        .view({source.size(0), shape.layers, shape.hidden})
+        .transpose(0, 1)
+        .contiguous();
+  };
+  encoded.start.hidden = bridge(bridge_, read.state.hidden);
+  if (shape.cell == nn::Cell::lstm) encoded.start.cell = bridge(bridge_cell_, read.state.cell);
+  return encoded;
+}
+
+// The embedding's share of the first layer's gates, for any number of steps at once.
+Tensor RnnEncoderDecoder::gates(const Tensor& embedded) const {
+  return at::linear(embedded, decoder_.weight_ih().narrow(1, 0, embedding_size_),
+                    decoder_.bias_ih());
+}
+
+// What the output layer reads after the states // [rows, steps, hidden].
+Tensor RnnEncoderDecoder::attentional(const Tensor& states, const Memory& memory,
+                                      Tensor* weights) const {
+  if (attention_ == RnnAttention::none) return nn::dropout(states, dropout);
+  const Tensor mask = memory.mask.defined() ? memory.mask.unsqueeze(1) : Tensor();
+  const Tensor seen = luong_(states, memory.keys, mask);
+  if (weights != nullptr) *weights = seen;
+  const Tensor context = at::matmul(seen, memory.output);
+  return nn::dropout(at::tanh(combine_(at::cat({context, states}, -1))), dropout);
+}
+
+RnnEncoderDecoder::StepResult RnnEncoderDecoder::step(const Tensor& embedded,
+                                                      const Tensor& embedded_gates,
+                                                      nn::StepState& state,
+                                                      const Memory& memory) const {
+  StepResult result;
+  if (attention_ != RnnAttention::bahdanau) {
+    decoder_.step(embedded_gates, state, dropout);
+    result.hidden =
+        attentional(state.hidden.back().unsqueeze(1), memory, &result.weights).squeeze(1);
+    return result;
+  }
+  result.weights = bahdanau_(state.hidden.back(), memory.keys, memory.mask);
+  const Tensor context = at::bmm(result.weights.unsqueeze(1), memory.output).squeeze(1);
+  const Tensor weight =
+      decoder_.weight_ih().narrow(1, embedding_size_, decoder_.shape().input - embedding_size_);
+  decoder_.step(embedded_gates + at::linear(context, weight), state, dropout);
+  result.hidden = nn::dropout(at::cat({state.hidden.back(), context, embedded}, -1), dropout);
+  return result;
+}
+
+Tensor RnnEncoderDecoder::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) {
+  const Encoded encoded = encode(batch.source, batch.source_lengths);
+  const Tensor embedded = nn::dropout(target_(batch.input), dropout);
+  Tensor weights;
+  Tensor hidden;
+  if (attention_ == RnnAttention::bahdanau) {  // each step needs the context of the one before
+    const auto inputs = embedded.unbind(1);
+    const auto input_gates = gates(embedded).unbind(1);
+    nn::StepState state = nn::to_steps(encoded.start);
+    std::vector<Tensor> outputs;
+    std::vector<Tensor> rows;
+    for (std::size_t t = 0; t < inputs.size(); ++t) {
+      StepResult result = step(inputs[t], input_gates[t], state, encoded.memory);
+      outputs.push_back(std::move(result.hidden));
+      if (maps != nullptr) rows.push_back(std::move(result.weights));
+    }
+    hidden = at::stack(outputs, 1);
+    if (maps != nullptr) weights = at::stack(rows, 1);
+  } else {
+    const Tensor states = decoder_.forward(embedded, encoded.start, dropout).output;
+    hidden = attentional(states, encoded.memory, &weights);
+  }
+  if (maps != nullptr && weights.defined()) maps->push_back({"cross", 0, weights.unsqueeze(1)});
+  return hidden;
+}
+
+Tensor RnnEncoderDecoder::logits(const Tensor& hidden) {
+  return out_(hidden);
+}
+
+std::unique_ptr<nn::NetworkState> RnnEncoderDecoder::open(std::span<const std::int32_t> source) {
+  const Encoded encoded = encode(nn::ids_tensor(source.data(), source.size()),
+                                 at::tensor({static_cast<std::int64_t>(source.size())}, at::kLong));
+  auto state = std::make_unique<DecoderState>();
+  scatter(encoded.start, {&state->row});
+  state->memory = std::make_shared<Memory>(encoded.memory);
+  return state;
+}
+
+const RnnEncoderDecoder::Memory& RnnEncoderDecoder::joined(
+    std::vector<std::shared_ptr<const Memory>> memories) {
+  if (memories == joined_from_) return joined_;
+  std::vector<Tensor> outputs;
+  std::vector<Tensor> keys;
+  std::vector<std::int64_t> lengths;
+  for (const auto& memory : memories) {
+    outputs.push_back(memory->output.squeeze(0));
+    if (memory->keys.defined()) keys.push_back(memory->keys.squeeze(0));
+    lengths.push_back(memory->output.size(1));
+  }
+  joined_.output = at::pad_sequence(outputs, true, 0.0);
+  joined_.keys = keys.empty() ? Tensor() : at::pad_sequence(keys, true, 0.0);
+  joined_.mask = nn::padding_mask(at::tensor(at::ArrayRef<std::int64_t>(lengths), at::kLong),
+                                  joined_.output.size(1));
+  joined_from_ = std::move(memories);
+  return joined_;
+}
+
+Tensor RnnEncoderDecoder::feed(std::span<const nn::Feed> feeds) {
+  const Tensor embedded = target_(nn::concatenate_tokens(feeds));
+  const Tensor all_gates = gates(embedded);
+  std::vector<std::int64_t> first;  // of each feed among the tokens
+  std::size_t longest = 0;
+  std::int64_t count = 0;
+  for (const nn::Feed& feed : feeds) {
+    first.push_back(count);
+    count += static_cast<std::int64_t>(feed.tokens.size());
+    longest = std::max(longest, feed.tokens.size());
+  }
+  Tensor hidden = at::empty({count, hidden_size_});
+  for (std::size_t t = 0; t < longest; ++t) {
+    std::vector<RecurrentRow*> rows;
+    std::vector<std::shared_ptr<const Memory>> memories;
+    std::vector<std::int64_t> places;
+    for (std::size_t i = 0; i < feeds.size(); ++i) {
+      if (feeds[i].tokens.size() <= t) continue;
+      auto* state = static_cast<DecoderState*>(feeds[i].state);
+      rows.push_back(&state->row);
+      memories.push_back(state->memory);
+      places.push_back(first[i] + static_cast<std::int64_t>(t));
+    }
+    const Tensor where = at::tensor(at::ArrayRef<std::int64_t>(places), at::kLong);
+    nn::RecurrentState batch = gather(rows, decoder_.shape());
+    nn::StepState state = nn::to_steps(batch);
+    const StepResult result =
+        step(embedded.index_select(0, where), all_gates.index_select(0, where), state,
+             joined(std::move(memories)));
+    batch.hidden = at::stack(state.hidden);
+    if (!state.cell.empty()) batch.cell = at::stack(state.cell);
+    scatter(batch, rows);
+    hidden.index_copy_(0, where, result.hidden);
+  }
+  return hidden;
+}
+
+}  // namespace trellis::models
