@@ -1,0 +1,157 @@
+#include "plugins/tasks/code/sandbox.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+
+#include "trellis/sdk/failure.hpp"
+
+namespace trellis::tasks {
+namespace {
+
+constexpr uid_t kNobody = 65534;
+constexpr int kNoBubblewrap = 126;          // our child's exit code when it could not start bwrap
+constexpr std::uint64_t kOwnProcesses = 3;  // bubblewrap's own
+
+std::vector<std::string> wrap(const std::vector<std::string>& command) {
+  std::vector<std::string> all = {
+      "bwrap",      "--unshare-all", "--die-with-parent", "--new-session", "--clearenv",
+      "--cap-drop", "ALL",           "--ro-bind",         "/usr",          "/usr"};
+  for (const auto* folder : {"lib", "lib64", "bin", "sbin"}) {
+    all.insert(all.end(), {"--symlink", fmt::format("usr/{}", folder), fmt::format("/{}", folder)});
+  }
+  all.insert(all.end(),
+             {"--proc", "/proc", "--dev", "/dev", "--size", "16777216", "--tmpfs", "/tmp",
+              "--remount-ro", "/", "--chdir", "/tmp", "--setenv", "PATH", "/usr/bin", "--"});
+  all.insert(all.end(), command.begin(), command.end());
+  return all;
+}
+
+void limit(__rlimit_resource resource, std::uint64_t value) {
+  const rlimit both{value, value};
+  setrlimit(resource, &both);
+}
+
+// Between fork and exec: only calls that are safe there.
+[[noreturn]] void become_sandbox(char* const* arguments, int input, int output,
+                                 const SandboxLimits& limits) {
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  limit(RLIMIT_CORE, 0);
+  limit(RLIMIT_CPU, static_cast<std::uint64_t>(std::ceil(limits.seconds)));
+  limit(RLIMIT_AS, limits.memory_mb << 20);
+  limit(RLIMIT_FSIZE, limits.output_kb << 10);
+  if (geteuid() == 0) {
+    // The number of processes is not limited for root.
+    if (setgroups(0, nullptr) != 0 || setgid(kNobody) != 0 || setuid(kNobody) != 0) {
+      _exit(kNoBubblewrap);
+    }
+  }
+  limit(RLIMIT_NPROC, limits.processes + kOwnProcesses);
+  dup2(input, STDIN_FILENO);
+  dup2(output, STDOUT_FILENO);
+  dup2(output, STDERR_FILENO);
+  for (int descriptor = 3; descriptor < 256; ++descriptor) close(descriptor);
+  execvp(arguments[0], arguments);
+  _exit(kNoBubblewrap);
+}
+
+int input_descriptor(const std::string& input) {
+  const int descriptor = memfd_create("trellis-input", MFD_CLOEXEC);
+  std::size_t written = 0;
+  while (descriptor >= 0 && written < input.size()) {
+    const auto count = write(descriptor, input.data() + written, input.size() - written);
+    if (count <= 0) break;
+    written += static_cast<std::size_t>(count);
+  }
+  if (descriptor < 0 || written < input.size()) {
+    throw sdk::Failure(TRELLIS_INTERNAL, "cannot hand a program to the sandbox");
+  }
+  lseek(descriptor, 0, SEEK_SET);
+  return descriptor;
+}
+
+// Reads until the program ends, speaks too much, or its time is over.
+void read_output(int descriptor, const SandboxLimits& limits, SandboxResult& result) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::duration<double>(limits.seconds);
+  std::array<char, 4096> buffer;
+  while (true) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (left <= 0) {
+      result.timed_out = true;
+      return;
+    }
+    pollfd waiting{descriptor, POLLIN, 0};
+    if (poll(&waiting, 1, static_cast<int>(left)) <= 0) continue;
+    const auto count = read(descriptor, buffer.data(), buffer.size());
+    if (count == 0 || (count < 0 && errno != EINTR)) return;
+    if (count > 0) result.output.append(buffer.data(), static_cast<std::size_t>(count));
+    if (result.output.size() > limits.output_kb << 10) {
+      result.too_much_output = true;
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+SandboxResult run_in_sandbox(const std::vector<std::string>& command, const std::string& input,
+                             const SandboxLimits& limits) {
+  auto words = wrap(command);
+  std::vector<char*> arguments;
+  for (auto& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  const int in = input_descriptor(input);
+  int out[2];
+  if (pipe2(out, O_CLOEXEC) != 0) {
+    close(in);
+    throw sdk::Failure(TRELLIS_INTERNAL, "cannot open a pipe to the sandbox");
+  }
+  const pid_t child = fork();
+  if (child == 0) become_sandbox(arguments.data(), in, out[1], limits);
+  close(in);
+  close(out[1]);
+  if (child < 0) {
+    close(out[0]);
+    throw sdk::Failure(TRELLIS_INTERNAL, "cannot start a process for the sandbox");
+  }
+  SandboxResult result;
+  read_output(out[0], limits, result);
+  close(out[0]);
+  // Its init dies with it, and with the init everything inside.
+  kill(-child, SIGKILL);
+  kill(child, SIGKILL);
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  result.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  if (result.exit_code == kNoBubblewrap) {
+    throw sdk::Failure(TRELLIS_UNSUPPORTED,
+                       "programs are only run inside bubblewrap, which is not installed: install "
+                       "Debian's package bubblewrap");
+  }
+  if (result.output.starts_with("bwrap: ")) {
+    throw sdk::Failure(TRELLIS_UNSUPPORTED,
+                       fmt::format("bubblewrap cannot build its walls here ({}); allow user "
+                                   "namespaces (sysctl kernel.unprivileged_userns_clone=1)",
+                                   result.output.substr(0, result.output.find('\n'))));
+  }
+  return result;
+}
+
+}  // namespace trellis::tasks

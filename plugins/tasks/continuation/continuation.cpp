@@ -1,0 +1,122 @@
+/// Continuation: the beginning of a text in, more of it out. Language modelling and creative
+/// writing alike.
+#include "core/metrics/chrf.hpp"
+#include "core/text/lines.hpp"
+#include "core/text/unicode.hpp"
+#include "plugins/tasks/data/examples.hpp"
+#include "plugins/tasks/data/scoring.hpp"
+#include "trellis/sdk/task.hpp"
+
+namespace {
+
+using namespace trellis;
+using sdk::Json;
+
+struct Options {
+  std::string train, valid, test;
+  std::int64_t prefix_characters = 200;
+  std::int64_t target_characters = 300;
+  std::vector<std::string> stop;
+  std::int64_t max_new_tokens = 100;
+};
+
+const auto schema =
+    sdk::Settings<Options>()
+        .group("data")
+        .path("train", &Options::train, "Training text: plain, or JSON Lines with `text`.")
+        .path("valid", &Options::valid, "Validation text.")
+        .group("evaluation")
+        .path("test", &Options::test,
+              "Test text; JSON Lines may give `prefix` and `references` themselves.")
+        .integer("prefix_characters", &Options::prefix_characters, {.at_least = 0},
+                 "How much of each test text the model is shown.")
+        .integer("target_characters", &Options::target_characters, {.at_least = 1},
+                 "How much of what follows is the reference.")
+        .strings("stop", &Options::stop, "Texts at which the output ends.")
+        .integer("max_new_tokens", &Options::max_new_tokens, {.at_least = 1},
+                 "Longest output in tokens, unless the experiment says otherwise.");
+
+std::string join(std::span<const std::string_view> pieces) {
+  std::string text;
+  for (const auto piece : pieces) text += piece;
+  return text;
+}
+
+class Continuation {
+ public:
+  static Json description() {
+    return {{"id", "continuation"},
+            {"kind", "task"},
+            {"version", "1.0.0"},
+            {"summary", "Continues texts: how well they are expected, how varied the output is."},
+            {"reference", "Holtzman et al. 2020; Welleck et al. 2020 (repetition)"},
+            {"metrics", tasks::known_metrics({"bits_per_byte", "perplexity", "distinct_1",
+                                              "distinct_2", "repetition", "chrf", "length"})},
+            {"likelihood", true},
+            {"settings", schema.description()}};
+  }
+
+  explicit Continuation(const Json& settings)
+      : options_(schema.read(settings)),
+        examples_({options_.train, options_.valid, options_.test},
+                  [this](trellis_split split) { return read(split); }) {}
+
+  std::uint64_t count(trellis_split split) { return examples_.count(split); }
+
+  Json example(trellis_split split, std::uint64_t index) {
+    Json example = examples_.example(split, index);
+    example["max_new_tokens"] = options_.max_new_tokens;
+    if (!options_.stop.empty()) example["stop"] = options_.stop;
+    return example;
+  }
+
+  Json score(const Json& samples) const {
+    return tasks::score_each(samples, [&](const tasks::Scored& sample) {
+      Json scores = {{"chrf", tasks::metric_json(metrics::chrf(sample.output, sample.references))}};
+      tasks::add_text_statistics(scores, sample);
+      return Json{{"metrics", scores}};
+    });
+  }
+
+ private:
+  std::vector<Json> read(trellis_split split) const {
+    const std::array paths = {options_.train, options_.valid, options_.test};
+    const auto& path = paths.at(static_cast<std::size_t>(split));
+    if (path.ends_with(".jsonl") || path.ends_with(".jsonl.gz")) {
+      return tasks::read_json_lines(
+          path, split, [this](const tasks::Record& record, trellis_split of) {
+            if (record.has("prefix") || record.has("references")) {
+              return std::vector<Json>{
+                  {{"prefix", record.text("prefix")}, {"references", record.texts("references")}}};
+            }
+            return whole_or_cut(record.text("text"), of, false);
+          });
+    }
+    return whole_or_cut(text::read_text(path), split, true);
+  }
+
+  // Training reads texts whole (the trainer cuts its windows by tokens); a test text is cut into
+  // what is shown and what should follow, a plain file into many such windows.
+  std::vector<Json> whole_or_cut(const std::string& content, trellis_split split, bool many) const {
+    if (split != TRELLIS_SPLIT_TEST) return {{{"references", {content}}}};
+    const auto pieces = text::split_code_points(content);
+    const std::span<const std::string_view> all(pieces);
+    const auto prefix = static_cast<std::size_t>(options_.prefix_characters);
+    const auto target = static_cast<std::size_t>(options_.target_characters);
+    std::vector<Json> windows;
+    for (std::size_t begin = 0; begin + prefix < all.size(); begin += prefix + target) {
+      const auto rest = all.subspan(begin + prefix);
+      windows.push_back({{"prefix", join(all.subspan(begin, prefix))},
+                         {"references", {join(rest.first(std::min(rest.size(), target)))}}});
+      if (!many) break;
+    }
+    return windows;
+  }
+
+  Options options_;
+  tasks::Examples examples_;
+};
+
+}  // namespace
+
+TRELLIS_PLUGIN(sdk::task_factory<Continuation>());

@@ -1,0 +1,107 @@
+/// Dialogue: what was said so far in, the next turn out.
+#include "core/metrics/answers.hpp"
+#include "core/metrics/bleu.hpp"
+#include "core/metrics/chrf.hpp"
+#include "plugins/tasks/data/examples.hpp"
+#include "plugins/tasks/data/scoring.hpp"
+#include "trellis/sdk/task.hpp"
+
+namespace {
+
+using namespace trellis;
+using sdk::Json;
+
+struct Options {
+  std::string train, valid, test;
+  std::int64_t context_turns = 3;
+  std::int64_t max_new_tokens = 64;
+};
+
+const auto schema =
+    sdk::Settings<Options>()
+        .group("data")
+        .path("train", &Options::train, "Training dialogues, JSON Lines.")
+        .path("valid", &Options::valid, "Validation dialogues.")
+        .integer("context_turns", &Options::context_turns, {.at_least = 1, .at_most = 1000},
+                 "How many turns before the answer the model is shown.")
+        .group("evaluation")
+        .path("test", &Options::test, "Test dialogues.")
+        .integer("max_new_tokens", &Options::max_new_tokens, {.at_least = 1},
+                 "Longest output in tokens, unless the experiment says otherwise.");
+
+class Dialogue {
+ public:
+  static Json description() {
+    return {{"id", "dialogue"},
+            {"kind", "task"},
+            {"version", "1.0.0"},
+            {"summary", "Answers the last turn of a dialogue."},
+            {"reference", "Li et al. 2016 (distinct-n); Li et al. 2017 (turns as examples)"},
+            {"metrics", tasks::known_metrics({"chrf", "bleu", "f1", "exact_match", "distinct_1",
+                                              "distinct_2", "repetition", "length"})},
+            {"likelihood", true},
+            {"settings", schema.description()}};
+  }
+
+  explicit Dialogue(const Json& settings)
+      : options_(schema.read(settings)),
+        examples_({options_.train, options_.valid, options_.test},
+                  [this](trellis_split split) { return read(split); }) {}
+
+  std::uint64_t count(trellis_split split) { return examples_.count(split); }
+
+  Json example(trellis_split split, std::uint64_t index) {
+    Json example = examples_.example(split, index);
+    example["max_new_tokens"] = options_.max_new_tokens;
+    example["stop"] = {"\n"};  // the next turn is somebody else's
+    return example;
+  }
+
+  Json score(const Json& samples) const {
+    return tasks::score_each(samples, [&](const tasks::Scored& sample) {
+      using metrics::AnswerForm;
+      using tasks::metric_json;
+      const auto& [example, output, tokens, references] = sample;
+      Json scores = {
+          {"chrf", metric_json(metrics::chrf(output, references))},
+          {"bleu", metric_json(metrics::bleu(output, references))},
+          {"f1", metric_json(metrics::token_f1(output, references, AnswerForm::normalized))},
+          {"exact_match", metric_json(metrics::exact_match(output, references, AnswerForm::raw))}};
+      tasks::add_text_statistics(scores, sample);
+      return Json{{"metrics", scores}};
+    });
+  }
+
+ private:
+  std::vector<Json> read(trellis_split split) const {
+    const std::array paths = {options_.train, options_.valid, options_.test};
+    return tasks::read_json_lines(
+        paths.at(static_cast<std::size_t>(split)), split,
+        [this](const tasks::Record& record, auto) { return examples_of(record); });
+  }
+
+  // {"turns": [...]} gives an example for every turn but the first; {"source", "references"} one.
+  std::vector<Json> examples_of(const tasks::Record& record) const {
+    if (!record.has("turns")) return {tasks::common_example(record)};
+    const auto turns = record.texts("turns");
+    if (turns.size() < 2) record.fail("\"turns\" must hold at least two turns");
+    std::vector<Json> examples;
+    for (std::size_t answer = 1; answer < turns.size(); ++answer) {
+      const auto shown = std::min(answer, static_cast<std::size_t>(options_.context_turns));
+      std::string context;
+      for (std::size_t turn = answer - shown; turn < answer; ++turn) {
+        if (!context.empty()) context += '\n';
+        context += turns[turn];
+      }
+      examples.push_back({{"source", context}, {"references", {turns[answer]}}});
+    }
+    return examples;
+  }
+
+  Options options_;
+  tasks::Examples examples_;
+};
+
+}  // namespace
+
+TRELLIS_PLUGIN(sdk::task_factory<Dialogue>());
