@@ -68,6 +68,9 @@ class Reader {
   /// Samples `first` .. `first + count - 1` by example and sample index; tokens only on request.
   std::vector<SampleRecord> samples(const std::string& trial, std::uint64_t first,
                                     std::uint64_t count, bool with_tokens);
+  /// The samples of one example, by sample index.
+  std::vector<SampleRecord> example_samples(const std::string& trial, std::uint64_t example,
+                                            bool with_tokens);
   std::vector<FailureRow> failures(std::int64_t experiment);
 
   struct Implementation;

@@ -34,6 +34,33 @@ std::map<std::string, MetricValue> metrics_of(Connection& connection, std::int64
   return metrics;
 }
 
+constexpr const char* kSampleColumns =
+    "SELECT example_index, example_id, sample_index, source, prefix, output, reference_list, "
+    "fields, finish, score, seconds, details, sample FROM samples "
+    "JOIN examples ON examples.example = samples.example WHERE trial = ? ";
+
+std::vector<SampleRecord> read_samples(Connection& connection, Query& query, bool with_tokens) {
+  std::vector<SampleRecord> rows;
+  while (query.step()) {
+    auto& row = rows.emplace_back();
+    row.example_index = query.count_at(0);
+    row.example_id = query.text_at(1);
+    row.sample_index = static_cast<std::uint32_t>(query.integer_at(2));
+    row.source = query.text_at(3);
+    row.prefix = query.text_at(4);
+    row.output = query.text_at(5);
+    row.references = query.json_at(6).get<std::vector<std::string>>();
+    row.fields = query.json_at(7);
+    row.finish = query.text_at(8);
+    row.score = query.real_at(9);
+    row.seconds = query.real_at(10);
+    row.details = query.json_at(11);
+    row.metrics = metrics_of(connection, query.integer_at(12));
+    if (with_tokens) row.tokens = tokens_of(connection, query.integer_at(12));
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::vector<SampleMetricRow> Reader::sample_metrics(const std::string& trial,
@@ -60,29 +87,23 @@ std::vector<SampleRecord> Reader::samples(const std::string& trial, std::uint64_
   auto& connection = implementation_->connection;
   std::vector<SampleRecord> rows;
   connection.guarded([&] {
-    auto query = connection.query(
-        "SELECT example_index, example_id, sample_index, source, prefix, output, reference_list, "
-        "fields, finish, score, seconds, details, sample FROM samples "
-        "JOIN examples ON examples.example = samples.example "
-        "WHERE trial = ? ORDER BY example_index, sample_index LIMIT ? OFFSET ?");
+    auto query = connection.query(std::string(kSampleColumns) +
+                                  "ORDER BY example_index, sample_index LIMIT ? OFFSET ?");
     query.integer(implementation_->trial_key(trial)).count(count).count(first);
-    while (query.step()) {
-      auto& row = rows.emplace_back();
-      row.example_index = query.count_at(0);
-      row.example_id = query.text_at(1);
-      row.sample_index = static_cast<std::uint32_t>(query.integer_at(2));
-      row.source = query.text_at(3);
-      row.prefix = query.text_at(4);
-      row.output = query.text_at(5);
-      row.references = query.json_at(6).get<std::vector<std::string>>();
-      row.fields = query.json_at(7);
-      row.finish = query.text_at(8);
-      row.score = query.real_at(9);
-      row.seconds = query.real_at(10);
-      row.details = query.json_at(11);
-      row.metrics = metrics_of(connection, query.integer_at(12));
-      if (with_tokens) row.tokens = tokens_of(connection, query.integer_at(12));
-    }
+    rows = read_samples(connection, query, with_tokens);
+  });
+  return rows;
+}
+
+std::vector<SampleRecord> Reader::example_samples(const std::string& trial, std::uint64_t example,
+                                                  bool with_tokens) {
+  auto& connection = implementation_->connection;
+  std::vector<SampleRecord> rows;
+  connection.guarded([&] {
+    auto query = connection.query(std::string(kSampleColumns) +
+                                  "AND example_index = ? ORDER BY sample_index");
+    query.integer(implementation_->trial_key(trial)).count(example);
+    rows = read_samples(connection, query, with_tokens);
   });
   return rows;
 }

@@ -1,0 +1,99 @@
+#include "reports/html_report.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+
+#include "core/error.hpp"
+#include "reports/html/page.hpp"
+
+namespace trellis::reports {
+namespace {
+
+namespace fs = std::filesystem;
+
+html::Data read_data(storage::Reader& reader, const std::string& experiment,
+                     const HtmlOptions& options) {
+  auto compare_options = options.compare;
+  compare_options.experiment = experiment;
+  html::Data data;
+  data.comparison = compare(reader, compare_options);
+  const auto id = data.comparison.experiment.id;
+  data.models = reader.models(id);
+  data.tasks = reader.tasks(id);
+  data.trials = reader.trials(id);
+  data.failures = reader.failures(id);
+  for (std::size_t i = 0; i < data.trials.size(); ++i) {
+    data.trial_anchors[data.trials[i].record.id] = fmt::format("trial-{}", i + 1);
+  }
+  return data;
+}
+
+std::string contents(bool with_failures) {
+  std::string text = "<nav aria-label=\"Sections\"><ul>";
+  const auto link = [&](const char* anchor, const char* name) {
+    text += fmt::format("<li><a href=\"#{}\">{}</a></li>", anchor, name);
+  };
+  link("summary", "Summary");
+  link("leaderboard", "Leaderboard");
+  link("diversity", "Quality and diversity");
+  link("training", "Training");
+  link("samples", "Samples");
+  link("trials", "Trials");
+  link("settings", "Settings");
+  if (with_failures) link("failures", "Failures");
+  return text + "</ul></nav>\n";
+}
+
+}  // namespace
+
+std::string html_report(storage::Reader& reader, const std::string& experiment,
+                        const HtmlOptions& options) {
+  auto data = read_data(reader, experiment, options);
+  const auto& row = data.comparison.experiment;
+  const auto name = html::escape(row.name);
+  // Samples first: they tell the trials where they are shown.
+  const auto samples = html::samples(reader, data, options);
+  std::string page = fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
+      "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{0} · "
+      "Trellis</title>\n<style>{1}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip "
+      "to the results</a>\n<header class=\"page\"><p class=\"kicker\">Trellis "
+      "report</p>\n<h1><bdi>{0}</bdi></h1>\n<p>Begun {2}, seed {3}.</p>\n{4}</header>\n<main "
+      "id=\"main\" class=\"page\">\n",
+      name, html::style_sheet(), html::escape(row.created), row.seed,
+      contents(!data.failures.empty()));
+  page += html::summary(data);
+  page += html::leaderboard(data);
+  page += html::quality_and_diversity(data);
+  page += html::training_curves(reader, data);
+  page += samples;
+  page += html::trials(data);
+  page += html::settings(data);
+  page += html::failures(data);
+  page += fmt::format(
+      "</main>\n<footer class=\"page\"><p>Made by Trellis {} from the experiment's "
+      "database.</p></footer>\n</body>\n</html>\n",
+      html::escape(row.environment.value("trellis", "")));
+  return page;
+}
+
+void write_html_report(storage::Reader& reader, const std::string& experiment, const fs::path& path,
+                       const HtmlOptions& options) {
+  const auto page = html_report(reader, experiment, options);
+  auto unfinished = path;
+  unfinished += ".part";
+  std::ofstream stream(unfinished, std::ios::binary);
+  stream << page;
+  stream.close();
+  std::error_code error;
+  if (stream) fs::rename(unfinished, path, error);
+  if (!stream || error) {
+    std::error_code ignored;
+    fs::remove(unfinished, ignored);
+    throw Error(Fault::environment, fmt::format("{}: cannot be written{}", path.string(),
+                                                error ? fmt::format(": {}", error.message()) : ""));
+  }
+}
+
+}  // namespace trellis::reports
