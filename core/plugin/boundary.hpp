@@ -16,7 +16,8 @@
 
 namespace trellis::plugin {
 
-/// `text` with control characters as spaces, cut at 1000 bytes: what a plugin says may be anything.
+/// `text` with control characters as spaces, cut at 1000 bytes before a character: what a plugin
+/// says may be anything.
 std::string one_line(std::string_view text);
 
 inline trellis_span span_of(std::string_view text) {
@@ -77,6 +78,18 @@ inline void require_size(std::string_view what, std::uint32_t given, std::size_t
     throw Error(Fault::plugin, fmt::format("{}: its struct is {} bytes, at least {} are needed",
                                            what, given, needed));
   }
+}
+
+/// `object` as it is, once it is known to be there, whole, and able to be destroyed. Otherwise it
+/// is left alone, since a struct that ends early has no `destroy` to call.
+template <typename Object>
+Object* adopt(std::string_view what, Object* object) {
+  if (object == nullptr) throw Error(Fault::plugin, fmt::format("{}: the plugin made none", what));
+  require_size(what, object->struct_size, sizeof(Object));
+  if (object->destroy == nullptr) {
+    throw Error(Fault::plugin, fmt::format("{}: its struct lacks destroy", what));
+  }
+  return object;
 }
 
 /// The factory of a kind as its ABI type, complete.

@@ -1,11 +1,15 @@
 #include "core/plugin/library.hpp"
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/dll/library_info.hpp>
 #include <boost/dll/shared_library.hpp>
+#include <cstdlib>
+#include <map>
+#include <mutex>
 
 #include "core/plugin/boundary.hpp"
 #include "trellis/abi/model.h"
@@ -23,9 +27,16 @@ bool exports_entry(const std::filesystem::path& path) {
     const auto symbols = info.symbols();
     return std::find(symbols.begin(), symbols.end(), TRELLIS_PLUGIN_ENTRY_SYMBOL) != symbols.end();
   } catch (const std::exception& exception) {
-    throw Error(Fault::plugin, fmt::format("{}: not a shared library ({})", path.string(),
-                                           one_line(exception.what())));
+    throw Error(Fault::plugin,
+                fmt::format("{}: not a whole shared library ({}): build or copy it again",
+                            path.string(), one_line(exception.what())));
   }
+}
+
+// Boost keeps only a number; the loader's own words name the missing library or symbol.
+std::string reason_of(const boost::system::error_code& failure) {
+  const char* reason = dlerror();
+  return one_line(reason != nullptr ? std::string(reason) : failure.message());
 }
 
 /// All factories begin with the struct's size and `describe`.
@@ -33,6 +44,13 @@ struct AnyFactory {
   std::uint32_t struct_size;
   trellis_status (*describe)(trellis_text_sink* json, trellis_error* error);
 };
+
+/// Entries whose `init` has succeeded: a library is initialised once in a process, however many
+/// registries open it. Never destroyed, as plugins outlive everything.
+std::map<std::filesystem::path, const trellis_plugin_entry_v1*>& initialised() {
+  static auto* entries = new std::map<std::filesystem::path, const trellis_plugin_entry_v1*>();
+  return *entries;
+}
 
 bool is_identifier(std::string_view id) {
   const auto ordinary = [](char c) {
@@ -83,7 +101,8 @@ Description parse_description(const nlohmann::json& json) {
     description.summary = json.value("summary", "");
     description.reference = json.value("reference", "");
   } catch (const nlohmann::json::exception& exception) {
-    throw Error(Fault::plugin, fmt::format("malformed description: {}", exception.what()));
+    throw Error(Fault::plugin,
+                fmt::format("malformed description: {}", one_line(exception.what())));
   }
   if (!is_identifier(description.id)) {
     throw Error(Fault::plugin,
@@ -99,6 +118,12 @@ Library Library::open(const std::filesystem::path& path, const trellis_host& hos
   if (!std::filesystem::exists(path)) {
     throw Error(Fault::missing, fmt::format("{}: no such plugin library", name));
   }
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
+  const auto key = std::filesystem::canonical(path);
+  if (const auto found = initialised().find(key); found != initialised().end()) {
+    return Library(path, found->second);
+  }
   if (!exports_entry(path)) {
     throw Error(Fault::plugin, fmt::format("{}: does not export {}: not a Trellis plugin", name,
                                            TRELLIS_PLUGIN_ENTRY_SYMBOL));
@@ -109,8 +134,7 @@ Library Library::open(const std::filesystem::path& path, const trellis_host& hos
   auto* library = new boost::dll::shared_library();
   library->load(name, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local, failure);
   if (failure) {
-    throw Error(Fault::plugin,
-                fmt::format("{}: cannot be opened: {}", name, one_line(failure.message())));
+    throw Error(Fault::plugin, fmt::format("{}: cannot be opened: {}", name, reason_of(failure)));
   }
   const auto* entry = &library->get<const trellis_plugin_entry_v1>(TRELLIS_PLUGIN_ENTRY_SYMBOL);
   if (entry->struct_size < sizeof(trellis_plugin_entry_v1)) {
@@ -124,11 +148,18 @@ Library Library::open(const std::filesystem::path& path, const trellis_host& hos
     throw Error(Fault::plugin, fmt::format("{}: its entry lacks init or get_factory", name));
   }
   call(name + ": init", [&](trellis_error* error) { return entry->init(&host, error); });
+  initialised().emplace(key, entry);
+  // Registered after the library's own static objects were made, hence run before they go.
+  if (entry->deinit != nullptr) std::atexit(entry->deinit);
   return Library(path, entry);
 }
 
 const void* Library::factory(Kind kind) const {
-  const auto* factory = static_cast<const AnyFactory*>(entry_->get_factory(factory_id(kind)));
+  const AnyFactory* factory = nullptr;
+  call(path_.string() + ": get_factory", [&](trellis_error*) {
+    factory = static_cast<const AnyFactory*>(entry_->get_factory(factory_id(kind)));
+    return TRELLIS_OK;
+  });
   if (factory != nullptr && (factory->struct_size < sizeof(AnyFactory) || !factory->describe)) {
     throw Error(Fault::plugin,
                 fmt::format("{}: its {} factory lacks describe", path_.string(), to_string(kind)));

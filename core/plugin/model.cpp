@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "core/plugin/boundary.hpp"
@@ -19,13 +21,30 @@ void require_tokens(std::string_view what, const std::vector<std::int32_t>& toke
   }
 }
 
+// Token ids are 32 bits wide; wider rows than these would be no model that this machine can run.
+constexpr std::uint64_t kMaxVocabSize = std::numeric_limits<std::int32_t>::max();
+constexpr std::uint64_t kMaxHiddenSize = 1U << 24U;
+constexpr std::uint64_t kAnySize = std::numeric_limits<std::int64_t>::max();
+
+std::uint64_t parse_size(const nlohmann::json& json, const char* key, std::uint64_t limit) {
+  const auto& value = json.at(key);
+  if (!value.is_number_unsigned() || value.get<std::uint64_t>() > limit) {
+    throw Error(Fault::plugin,
+                fmt::format("model describe: {} = {}: must be a whole number from 0 to {}", key,
+                            one_line(value.dump()), limit));
+  }
+  return value.get<std::uint64_t>();
+}
+
 ModelFacts parse_facts(const nlohmann::json& json) {
   ModelFacts facts;
-  facts.vocab_size = json.at("vocab_size").get<std::size_t>();
-  facts.hidden_size = json.value("hidden_size", std::size_t{0});
-  facts.parameters = json.value("parameters", std::uint64_t{0});
+  facts.vocab_size = parse_size(json, "vocab_size", kMaxVocabSize);
+  if (json.contains("hidden_size")) {
+    facts.hidden_size = parse_size(json, "hidden_size", kMaxHiddenSize);
+  }
+  if (json.contains("parameters")) facts.parameters = parse_size(json, "parameters", kAnySize);
   if (json.contains("max_context") && !json["max_context"].is_null()) {
-    facts.max_context = json["max_context"].get<std::size_t>();
+    facts.max_context = parse_size(json, "max_context", kAnySize);
   }
   facts.eos = json.value("eos", std::vector<std::int32_t>());
   facts.encoder_decoder = json.value("encoder_decoder", false);
@@ -67,9 +86,11 @@ Model Model::load(Registry& registry, std::string_view id, const std::filesystem
   return Model(model);
 }
 
-Model::Model(trellis_model* model) : model_(model) {
-  if (model == nullptr) throw Error(Fault::plugin, "model: the plugin made none");
-  require_size("model", model->struct_size, sizeof(trellis_model));
+Model::Model(trellis_model* model) : model_(adopt("model", model)) {
+  const bool whole = model->describe && model->encode_prompt && model->encode && model->decode &&
+                     model->token_text && model->open_state && model->fork_state &&
+                     model->free_state && model->feed;
+  if (!whole) throw Error(Fault::plugin, "model: its struct lacks a function");
   read_facts();
 }
 
@@ -94,6 +115,9 @@ PromptTokens Model::encode_prompt(std::string_view source, std::string_view pref
     return model_->encode_prompt(model_.get(), &prompt, &encoder, &decoder, error);
   });
   require_tokens("model encode_prompt", tokens.decoder, facts_.vocab_size);
+  if (std::any_of(tokens.encoder.begin(), tokens.encoder.end(), [](auto t) { return t < 0; })) {
+    throw Error(Fault::plugin, "model encode_prompt: gave a negative encoder token");
+  }
   if (tokens.decoder.empty()) {
     throw Error(Fault::plugin,
                 "model encode_prompt: gave no decoder token, not even a start symbol");

@@ -18,9 +18,18 @@ using nlohmann::json;
 
 constexpr int kManifestFormat = 1;
 
-void read_manifest(PluginFile& file) {
-  std::ifstream stream(file.manifest);
+json parse_manifest(const fs::path& path) {
+  std::ifstream stream(path);
+  if (!stream) throw Error(Fault::environment, "cannot be read: check its permissions");
   const json manifest = json::parse(stream);
+  if (!manifest.is_object() || !manifest.contains("manifest")) {
+    throw Error(Fault::plugin, "no manifest of a plugin: remove it, or rebuild the plugin");
+  }
+  return manifest;
+}
+
+void read_manifest(PluginFile& file) {
+  const json manifest = parse_manifest(file.manifest);
   if (manifest.at("manifest").get<int>() != kManifestFormat) {
     throw Error(Fault::plugin, "manifest of another format: rebuild the plugin");
   }
@@ -29,12 +38,18 @@ void read_manifest(PluginFile& file) {
   if (auto problem = abi_problem(file.abi_major, file.abi_minor); !problem.empty()) {
     throw Error(Fault::plugin, problem);
   }
-  file.library = file.manifest.parent_path() / manifest.at("library").get<std::string>();
+  const fs::path name = manifest.at("library").get<std::string>();
+  if (name.empty() || name != name.filename()) {
+    throw Error(Fault::plugin, fmt::format("library \"{}\" is not a file name: rebuild the plugin",
+                                           one_line(name.string())));
+  }
+  file.library = file.manifest.parent_path() / name;
   if (!fs::exists(file.library)) {
-    throw Error(Fault::missing, fmt::format("its library {} is missing", file.library.string()));
+    throw Error(Fault::missing,
+                fmt::format("its library {} is missing: rebuild the plugin", name.string()));
   }
   if (fs::file_size(file.library) != manifest.at("size").get<std::uintmax_t>()) {
-    throw Error(Fault::plugin, "the manifest belongs to another build of the library: rebuild it");
+    throw Error(Fault::plugin, "it belongs to another build of the library: rebuild the plugin");
   }
   for (const auto& offer : manifest.at("offers")) file.offers.push_back(parse_description(offer));
 }
@@ -52,6 +67,9 @@ std::vector<PluginFile> scan(const std::vector<fs::path>& folders) {
         file.manifest = path;
         try {
           read_manifest(file);
+        } catch (const json::exception& exception) {
+          file.problem = fmt::format("malformed manifest ({}): rebuild the plugin",
+                                     one_line(exception.what()));
         } catch (const std::exception& exception) {
           file.problem = one_line(exception.what());
         }
@@ -89,7 +107,9 @@ std::string_view to_string(Kind kind) {
 }
 
 std::string one_line(std::string_view text) {
-  std::string line(text.substr(0, 1000));
+  std::size_t size = std::min<std::size_t>(text.size(), 1000);
+  while (size < text.size() && size > 0 && (text[size] & 0xC0) == 0x80) --size;
+  std::string line(text.substr(0, size));
   std::replace_if(
       line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
   return line;
@@ -179,6 +199,10 @@ const Description& Registry::get(Kind kind, std::string_view id) const {
     std::vector<std::string> folders;
     for (const auto& folder : implementation_->folders) folders.push_back(folder.string());
     message += fmt::format("; searched {}", fmt::join(folders, ":"));
+  }
+  for (const auto& file : implementation_->files) {
+    if (file.problem.empty() || file.manifest.stem() != id) continue;
+    message += fmt::format("; {}: {}", file.manifest.string(), file.problem);
   }
   throw Error(Fault::missing, message);
 }

@@ -34,7 +34,8 @@ bool in_range(const Setting& setting, double value) {
 }
 
 [[noreturn]] void refuse(const Setting& setting, const json& value, std::string_view why) {
-  throw SettingError(setting.name, fmt::format("{} = {}: {}", setting.name, value.dump(), why));
+  const auto shown = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  throw SettingError(setting.name, fmt::format("{} = {}: {}", setting.name, shown, why));
 }
 
 json check_number(const Setting& setting, const json& value) {

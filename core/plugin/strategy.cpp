@@ -38,13 +38,16 @@ LogitsProcessor LogitsProcessor::create(Registry& registry, std::string_view id,
     return factory.create(settings.dump().c_str(), &processor, error);
   });
   const auto& description = registry.get(Kind::logits_processor, id).json;
+  const auto rank = description.find("rank");
+  if (rank != description.end() && !rank->is_number()) {
+    throw Error(Fault::plugin, fmt::format("logits_processor {}: its rank is not a number", id));
+  }
   return LogitsProcessor(processor, description.value("rank", 600.0));
 }
 
 LogitsProcessor::LogitsProcessor(trellis_logits_processor* processor, double rank)
-    : processor_(processor), rank_(rank) {
-  if (processor == nullptr) throw Error(Fault::plugin, "logits_processor: the plugin made none");
-  require_size("logits_processor", processor->struct_size, sizeof(trellis_logits_processor));
+    : processor_(adopt("logits_processor", processor)), rank_(rank) {
+  if (!processor->apply) throw Error(Fault::plugin, "logits_processor: its struct lacks apply");
 }
 
 void LogitsProcessor::apply(const trellis_sequence& sequence, std::span<float> logits) const {
@@ -53,9 +56,8 @@ void LogitsProcessor::apply(const trellis_sequence& sequence, std::span<float> l
   });
 }
 
-Search::Search(trellis_search* search) : search_(search) {
-  if (search == nullptr) throw Error(Fault::plugin, "strategy open_search: gave no search");
-  require_size("search", search->struct_size, sizeof(trellis_search));
+Search::Search(trellis_search* search) : search_(adopt("search", search)) {
+  if (!search->advance) throw Error(Fault::plugin, "search: its struct lacks advance");
 }
 
 void Search::advance(const trellis_view& view, trellis_answer& answer) {
@@ -74,9 +76,10 @@ Strategy Strategy::create(Registry& registry, std::string_view id, const nlohman
 }
 
 Strategy::Strategy(trellis_strategy* strategy, StrategyNeeds needs)
-    : strategy_(strategy), needs_(needs) {
-  if (strategy == nullptr) throw Error(Fault::plugin, "strategy: the plugin made none");
-  require_size("strategy", strategy->struct_size, sizeof(trellis_strategy));
+    : strategy_(adopt("strategy", strategy)), needs_(needs) {
+  if (!strategy->open_search) {
+    throw Error(Fault::plugin, "strategy: its struct lacks open_search");
+  }
 }
 
 Search Strategy::open_search() const {

@@ -55,9 +55,10 @@ Task Task::create(Registry& registry, std::string_view id, const json& settings)
   return Task(task, registry.get(Kind::task, id).json);
 }
 
-Task::Task(trellis_task* task, const json& description) : task_(task) {
-  if (task == nullptr) throw Error(Fault::plugin, "task: the plugin made none");
-  require_size("task", task->struct_size, sizeof(trellis_task));
+Task::Task(trellis_task* task, const json& description) : task_(adopt("task", task)) {
+  if (!task->count || !task->example || !task->score) {
+    throw Error(Fault::plugin, "task: its struct lacks a function");
+  }
   try {
     for (const auto& metric : description.value("metrics", json::array())) {
       metrics_.push_back({metric.at("name").get<std::string>(), metric.value("summary", ""),
@@ -97,7 +98,7 @@ std::vector<Scores> Task::score(std::span<const Example> examples,
                        {"finish", outputs[i].finish},
                        {"tokens", outputs[i].tokens}});
   }
-  const std::string text = samples.dump();
+  const std::string text = samples.dump(-1, ' ', false, json::error_handler_t::replace);
   const auto json = call_for_json("task score", [&](auto* sink, auto* error) {
     return task_->score(task_.get(), span_of(text), sink, error);
   });
