@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/dll/library_info.hpp>
 #include <boost/dll/shared_library.hpp>
 #include <cstdlib>
 #include <map>
 #include <mutex>
 
 #include "core/plugin/boundary.hpp"
+#include "core/plugin/elf.hpp"
 #include "trellis/abi/model.h"
 #include "trellis/abi/strategy.h"
 #include "trellis/abi/task.h"
@@ -20,18 +20,6 @@ namespace trellis::plugin {
 namespace {
 
 constexpr std::array kKinds = {Kind::model, Kind::strategy, Kind::logits_processor, Kind::task};
-
-bool exports_entry(const std::filesystem::path& path) {
-  try {
-    boost::dll::library_info info(path.string());
-    const auto symbols = info.symbols();
-    return std::find(symbols.begin(), symbols.end(), TRELLIS_PLUGIN_ENTRY_SYMBOL) != symbols.end();
-  } catch (const std::exception& exception) {
-    throw Error(Fault::plugin,
-                fmt::format("{}: not a whole shared library ({}): build or copy it again",
-                            path.string(), one_line(exception.what())));
-  }
-}
 
 // Boost keeps only a number; the loader's own words name the missing library or symbol.
 std::string reason_of(const boost::system::error_code& failure) {
@@ -124,7 +112,7 @@ Library Library::open(const std::filesystem::path& path, const trellis_host& hos
   if (const auto found = initialised().find(key); found != initialised().end()) {
     return Library(path, found->second);
   }
-  if (!exports_entry(path)) {
+  if (!exports_symbol(path, TRELLIS_PLUGIN_ENTRY_SYMBOL)) {
     throw Error(Fault::plugin, fmt::format("{}: does not export {}: not a Trellis plugin", name,
                                            TRELLIS_PLUGIN_ENTRY_SYMBOL));
   }

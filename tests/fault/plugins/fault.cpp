@@ -219,21 +219,22 @@ const void* leaky_ability(const trellis_model* model, const char* id) {
   return &leaky;
 }
 
-trellis_status leaky_model(trellis_status status, trellis_model* model) {
-  if (status == TRELLIS_OK) {
-    model->feed = leaky_feed;
-    model->get_ability = leaky_ability;
-  }
-  return pass_on(status);
+trellis_status leaky_model(trellis_status status, trellis_model** model) {
+  if (status != TRELLIS_OK) return status;
+  if (throw_now) (*model)->destroy(*model);
+  pass_on(status);
+  (*model)->feed = leaky_feed;
+  (*model)->get_ability = leaky_ability;
+  return status;
 }
 
 const trellis_model_factory models = {
     sizeof(trellis_model_factory), kSoundModels.describe,
     [](const char* settings, trellis_model** model, trellis_error* error) {
-      return leaky_model(kSoundModels.create(settings, model, error), *model);
+      return leaky_model(kSoundModels.create(settings, model, error), model);
     },
     [](const char* folder, trellis_model** model, trellis_error* error) {
-      return leaky_model(kSoundModels.load(folder, model, error), *model);
+      return leaky_model(kSoundModels.load(folder, model, error), model);
     }};
 
 trellis_status (*sound_open)(const trellis_strategy*, trellis_search**, trellis_error*);
@@ -256,11 +257,12 @@ const trellis_strategy_factory strategies = {
     sizeof(trellis_strategy_factory), kSoundStrategies.describe,
     [](const char* settings, trellis_strategy** strategy, trellis_error* error) {
       const auto status = kSoundStrategies.create(settings, strategy, error);
-      if (status == TRELLIS_OK) {
-        sound_open = (*strategy)->open_search;
-        (*strategy)->open_search = leaky_open;
-      }
-      return pass_on(status);
+      if (status != TRELLIS_OK) return status;
+      if (throw_now) (*strategy)->destroy(*strategy);
+      pass_on(status);
+      sound_open = (*strategy)->open_search;
+      (*strategy)->open_search = leaky_open;
+      return status;
     }};
 
 }  // namespace
