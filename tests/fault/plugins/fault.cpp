@@ -26,7 +26,7 @@ bool throw_now = false;
 // The caller's frames are the SDK's, which catch: pass_on() throws once they are left.
 void strike(std::int64_t megabytes) {
   if (kFault == "segfault") {
-    int* volatile nowhere = nullptr;
+    volatile int* volatile nowhere = nullptr;
     *nowhere = 1;
   } else if (kFault == "hang") {
     while (true) std::this_thread::sleep_for(std::chrono::seconds(1));
