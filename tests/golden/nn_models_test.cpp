@@ -1,0 +1,97 @@
+// Logits, hidden vectors and attention of reference models, teacher-forced and through the caches.
+#include <gtest/gtest.h>
+
+#include "core/nn/attention.hpp"
+#include "core/nn/safetensors.hpp"
+#include "tests/golden/nn_golden.hpp"
+
+namespace trellis {
+namespace {
+
+using nlohmann::json;
+using nn::Tensor;
+
+// Tolerances of the references: float32 against float64 differs by at most a fifth of them.
+constexpr double kLogits = 2e-4;
+constexpr double kWeights = 1e-5;
+
+double difference(const Tensor& a, const Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
+std::vector<std::int32_t> row_tokens(const Tensor& ids, std::int64_t row, std::int64_t length) {
+  std::vector<std::int32_t> tokens;
+  for (std::int64_t i = 0; i < length; ++i)
+    tokens.push_back(static_cast<std::int32_t>(ids[row][i].item<std::int64_t>()));
+  return tokens;
+}
+
+class Models : public testing::TestWithParam<std::string> {};
+
+TEST_P(Models, GiveTheReferenceLogits) {
+  const at::NoGradGuard no_gradient;
+  const auto model = golden::folder() / "models" / GetParam();
+  const auto network = golden::load_network(model, "model.safetensors");
+  const nn::SafetensorsFile expected = nn::read_safetensors(model / "expected.safetensors");
+  const json io = golden::read_json(model / "io.json");
+  ASSERT_FALSE(io.at("inputs").empty());
+  for (const json& input : io.at("inputs")) {
+    const auto name = input.at("name").get<std::string>();
+    if (name == "left") continue;  // Trellis pads at the right only
+    SCOPED_TRACE(name);
+    const nn::Batch batch = golden::read_batch(input);
+    std::vector<nn::AttentionMap> maps;
+    const Tensor hidden = network->hidden(batch, &maps);
+    Tensor logits = network->logits(hidden);
+    const Tensor wanted = golden::read_tensor(model / "expected.safetensors", name + ".logits");
+    // The references are 0 at padding.
+    logits = logits.masked_fill((wanted == 0).all(-1, true), 0.0);
+    EXPECT_LT(difference(logits, wanted), kLogits);
+    if (expected.tensors.contains(name + ".last_hidden")) {
+      const Tensor last =
+          golden::read_tensor(model / "expected.safetensors", name + ".last_hidden");
+      EXPECT_LT(difference(hidden, last), kLogits);
+    }
+    for (const nn::AttentionMap& map : maps) {
+      const std::string key =
+          map.kind == "cross" ? name + ".attn" : name + ".attn." + std::to_string(map.layer);
+      if (!expected.tensors.contains(key)) continue;
+      const Tensor wanted_map = golden::read_tensor(model / "expected.safetensors", key);
+      const Tensor found = map.kind == "cross" ? map.weights.squeeze(1) : map.weights;
+      EXPECT_LT(difference(found, wanted_map), kWeights) << key;
+    }
+    // The same through states: the first half as a prompt, then token by token, all rows at once.
+    std::vector<std::unique_ptr<nn::NetworkState>> states;
+    std::vector<std::vector<std::int32_t>> tokens;
+    const std::int64_t length = batch.input.size(1);
+    for (std::int64_t row = 0; row < batch.input.size(0); ++row) {
+      std::vector<std::int32_t> source;
+      if (batch.source.defined())
+        source = row_tokens(batch.source, row, batch.source_lengths[row].item<std::int64_t>());
+      states.push_back(network->open(source));
+      tokens.push_back(row_tokens(batch.input, row, length));
+    }
+    const std::size_t prompt = static_cast<std::size_t>(length + 1) / 2;
+    for (std::size_t done = 0; done < static_cast<std::size_t>(length);) {
+      const std::size_t count = done == 0 ? prompt : 1;
+      std::vector<nn::Feed> feeds;
+      for (std::size_t row = 0; row < states.size(); ++row)
+        feeds.push_back({states[row].get(), std::span(tokens[row]).subspan(done, count)});
+      const Tensor fed = network->logits(network->feed(feeds))
+                             .view({batch.input.size(0), static_cast<std::int64_t>(count), -1});
+      const Tensor part =
+          wanted.narrow(1, static_cast<std::int64_t>(done), static_cast<std::int64_t>(count));
+      EXPECT_LT(difference(fed.masked_fill((part == 0).all(-1, true), 0.0), part), kLogits)
+          << "through the cache, from token " << done;
+      done += count;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(References, Models,
+                         testing::Values("rnn_1l", "rnn_2l", "lstm_1l", "lstm_2l", "gru_1l",
+                                         "gru_2l", "seq2seq_bahdanau", "seq2seq_luong", "gpt2"),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace trellis
