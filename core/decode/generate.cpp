@@ -51,15 +51,21 @@ class Generator {
            next_prompt_ < prompts_.size()) {
       if (next_sample_ == 0) start_ = read_prompt(next_prompt_);
       const auto& prompt = prompts_[next_prompt_];
-      if (start_) {
-        samples_.push_back(
-            std::make_unique<Sample>(context_, start_, sample_number(prompt, next_sample_)));
-      }
+      if (start_) open_sample(sample_number(prompt, next_sample_));
       if (!start_ || ++next_sample_ == sample_total(prompt)) {
         ++next_prompt_;
         next_sample_ = 0;
         start_.reset();
       }
+    }
+  }
+
+  void open_sample(std::uint32_t number) {
+    try {
+      samples_.push_back(std::make_unique<Sample>(context_, start_, number));
+    } catch (const Error& error) {
+      if (error.fault() == Fault::cancelled) throw;
+      events_.on_failure({start_->index, number, error.what()});
     }
   }
 
@@ -80,19 +86,25 @@ class Generator {
     start->prompt = &prompt;
     start->index = index;
     start->started = clock_();
-    start->tokens = context_.model.encode_prompt(prompt.source, prompt.prefix);
+    try {
+      start->tokens = context_.model.encode_prompt(prompt.source, prompt.prefix);
+    } catch (const Error& error) {
+      if (error.fault() == Fault::cancelled) throw;
+      fail_prompt(index, error.what());
+      return nullptr;
+    }
     start->stops = StopStrings(prompt.stop);
     const std::size_t used = start->tokens.decoder.size();
     start->limit = prompt.max_new_tokens;
-    if (max_context)
+    if (max_context) {
       start->limit = std::min(start->limit, *max_context - std::min(*max_context, used));
+    }
     if (start->limit == 0) {
-      for (std::uint32_t place = 0; place < sample_total(prompt); ++place) {
-        events_.on_failure(
-            {index, sample_number(prompt, place),
-             fmt::format("the prompt has {} tokens and leaves no room in the model's context of {}",
-                         used, max_context.value_or(0))});
-      }
+      fail_prompt(index, prompt.max_new_tokens == 0
+                             ? "max_new_tokens is 0: at least 1 is needed"
+                             : fmt::format("the prompt has {} tokens and leaves no room in the "
+                                           "model's context of {}",
+                                           used, max_context.value_or(0)));
       return nullptr;
     }
     start->state = context_.model.open_state(start->tokens.encoder);
@@ -100,6 +112,12 @@ class Generator {
     totals_.prompt_tokens += used + start->tokens.encoder.size();
     fresh_.push_back(start);
     return start;
+  }
+
+  void fail_prompt(std::size_t index, const std::string& message) const {
+    for (std::uint32_t place = 0; place < sample_total(prompts_[index]); ++place) {
+      events_.on_failure({index, sample_number(prompts_[index], place), message});
+    }
   }
 
   // The batch's rows live for one round, a prompt's for as long as samples start from it.
@@ -116,15 +134,18 @@ class Generator {
 
   void advance_samples() {
     for (auto& sample : samples_) {
+      std::optional<Generation> result;
       try {
         if (!sample->advance()) continue;
-        auto generation = sample->take_result();
-        generation.seconds = clock_() - sample->start().started;
-        totals_.delivered_tokens += generation.tokens.size();
-        events_.on_generation(std::move(generation));
+        result = sample->take_result();
       } catch (const Error& error) {
         if (error.fault() == Fault::cancelled) throw;
         events_.on_failure({sample->start().index, sample->number(), error.what()});
+      }
+      if (result) {  // outside the try: what its receiver throws is no fault of the sample
+        result->seconds = clock_() - sample->start().started;
+        totals_.delivered_tokens += result->tokens.size();
+        events_.on_generation(std::move(*result));
       }
       sample.reset();
     }

@@ -95,8 +95,9 @@ struct GenerateEvents {
 using Clock = std::function<double()>;
 
 /// Generations arrive as they finish, in an order that depends only on the arguments. A prompt that
-/// leaves no room in the model's context is a failure. Throws Error(cancelled), or what the model
-/// throws: then the samples that had not arrived are lost.
+/// the model cannot read or that leaves no room in its context is a failure. Throws
+/// Error(cancelled), or what the model throws while it computes: then the samples that had not
+/// arrived are lost.
 GenerateTotals generate(plugin::Model& model, const Arm& arm, std::span<const Prompt> prompts,
                         const GenerateOptions& options, const GenerateEvents& events,
                         const Clock& clock);

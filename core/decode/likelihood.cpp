@@ -1,6 +1,9 @@
 #include "core/decode/likelihood.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "core/decode/feed.hpp"
 #include "core/kernels/distribution.hpp"
@@ -65,8 +68,14 @@ std::vector<Likelihood> likelihoods(plugin::Model& model,
       for (std::size_t row = 0; row < sequence.scored.size(); ++row) {
         const std::span<const float> logits(sequence.rows.logits + row * vocab_size, vocab_size);
         const auto token = static_cast<std::size_t>(sequence.scored[row]);
-        results[i].negative_log_likelihood +=
-            kernels::log_sum_exp(logits) - static_cast<double>(logits[token]);
+        const double sum = kernels::log_sum_exp(logits);
+        if (!std::isfinite(sum)) {
+          throw Error(Fault::plugin,
+                      fmt::format("the model gave no usable logits for text {} after {} of its "
+                                  "tokens: NaN, infinity, or nothing but -infinity",
+                                  i + 1, row));
+        }
+        results[i].negative_log_likelihood += sum - static_cast<double>(logits[token]);
       }
     }
   }

@@ -25,6 +25,8 @@ struct Likelihood {
 };
 
 /// One answer a request, in order. Each is fed as one sequence, `max_batch` at a time.
+/// Throws Error(cancelled), what the model throws, or Error(plugin) for logits that are no
+/// distribution.
 std::vector<Likelihood> likelihoods(plugin::Model& model,
                                     std::span<const LikelihoodRequest> requests,
                                     std::size_t max_batch, const std::function<bool()>& cancelled);

@@ -37,6 +37,17 @@ std::span<const float> row_of(const Rows& rows, std::size_t row, std::size_t voc
   return {rows.logits + row * vocab_size, vocab_size};
 }
 
+Error unusable_logits(std::size_t token_count) {
+  return {Fault::plugin, fmt::format("the model gave no usable logits after {} tokens: NaN, "
+                                     "infinity, or nothing but -infinity",
+                                     token_count)};
+}
+
+// A finish whose tokens need no more records needs no state.
+bool needs_state(const Move& move) {
+  return !move.finish || move.tokens.size() > 1;
+}
+
 }  // namespace
 
 struct Sample::View {
@@ -59,7 +70,9 @@ std::size_t Sample::collect(FeedBatch& batch) {
   std::size_t fed = 0;
   for (auto& hypothesis : live_) {
     if (hypothesis.pending.empty()) continue;  // first round: the prompt's own rows are shown
-    if (hypothesis.pending.size() > 1) hypothesis.before = context_.model.fork(hypothesis.state);
+    if (hypothesis.wanted > 1 && !hypothesis.closing) {
+      hypothesis.before = context_.model.fork(hypothesis.state);
+    }
     batch.add(hypothesis.state, hypothesis.pending, hypothesis.wanted, hypothesis.rows);
     fed += hypothesis.pending.size();
   }
@@ -102,6 +115,7 @@ void Sample::record_fed_tokens(Hypothesis& hypothesis) {
   for (std::size_t row = 0; round_ > 0 && row < unjudged; ++row) {
     RowJudge judge(row_of(hypothesis.rows, row, vocab_size), context_.options.top_alternatives);
     const std::size_t next = hypothesis.closing ? first + row : first + row + 1;
+    if (judge.problem() != nullptr) throw unusable_logits(next);
     hypothesis.node = records_.add(hypothesis.node, judge.judge(hypothesis.tokens[next]));
   }
 }
@@ -120,11 +134,7 @@ void Sample::show(View& view) {
     for (std::size_t row = 0; row < hypothesis.rows.count; ++row) {
       const auto logits = row_of(hypothesis.rows, row, facts.vocab_size);
       if (!kernels::has_choice(logits)) {
-        throw Error(
-            Fault::plugin,
-            fmt::format("the model gave no usable logits after {} tokens: NaN, infinity, or "
-                        "nothing but -infinity",
-                        hypothesis.tokens.size()));
+        throw unusable_logits(length_at(hypothesis.tokens.size(), hypothesis.rows.count, row));
       }
       if (!processed) continue;
       const std::span<float> out(scores, facts.vocab_size);
@@ -178,10 +188,12 @@ void Sample::carry_out(const std::vector<Move>& moves) {
   next_.clear();
   std::map<std::pair<std::uint32_t, std::uint32_t>, RowJudge> judges;
   std::vector<std::size_t> uses(live_.size());
-  for (const auto& move : moves) ++uses[move.parent];
+  for (const auto& move : moves) uses[move.parent] += needs_state(move) ? 1 : 0;
   const std::size_t vocab_size = context_.model.facts().vocab_size;
-  for (const auto& move : moves) {
-    auto next = follow(move, --uses[move.parent] == 0);
+  for (const auto& answered : moves) {
+    const Move move = without_tokens_after_stop(answered);
+    const bool last_use = needs_state(answered) && --uses[move.parent] == 0;
+    auto next = follow(move, last_use);
     if (!move.tokens.empty()) {
       const auto [judge, fresh] = judges.try_emplace(
           std::pair(move.parent, move.row), row_of(live_[move.parent].rows, move.row, vocab_size),
@@ -191,6 +203,14 @@ void Sample::carry_out(const std::vector<Move>& moves) {
     settle(std::move(next), move);
   }
   live_.swap(next_);
+}
+
+// A stop string has ended the text: what a strategy moves on from it is dropped. A move that
+// rejects a part of the stop string goes on.
+Move Sample::without_tokens_after_stop(const Move& move) const {
+  const auto& parent = live_[move.parent];
+  if (!parent.stopped || move.finish || move.row + 1 < parent.rows.count) return move;
+  return {move.parent, move.row, {}, move.score, TRELLIS_FINISH_STOP};
 }
 
 // The hypothesis that a move makes, before its first token was judged. States are forked except
@@ -206,12 +226,13 @@ Sample::Hypothesis Sample::follow(const Move& move, bool last_use) {
   next.score = move.score;
   if (rejected == 0) {
     next.stop = parent.stop;
-    if (!move.finish || move.tokens.size() > 1) {
+    if (needs_state(move)) {
       const auto& state = parent.state ? parent.state : start_->state;
       next.state = last_use && parent.state ? std::move(parent.state) : context_.model.fork(state);
     }
   } else {
-    if (!move.finish || move.tokens.size() > 1) next.state = context_.model.fork(parent.before);
+    next.stop = parent.stop_before;
+    if (needs_state(move)) next.state = context_.model.fork(parent.before);
     // What was accepted is fed again: the state that holds it holds the rejected tokens too.
     next.pending.assign(parent.pending.begin(),
                         parent.pending.end() - static_cast<std::ptrdiff_t>(rejected));
@@ -225,8 +246,8 @@ Sample::Hypothesis Sample::follow(const Move& move, bool last_use) {
 // Decides whether a new hypothesis goes on, is finished, or is finished once the records of its
 // last tokens are known.
 void Sample::settle(Hypothesis next, const Move& move) {
+  next.stop_before = next.stop;
   const auto completed = next.stop.advance(context_.model, start_->stops, next.tokens);
-  const bool stopped_before = live_[move.parent].stopped && !move.finish;
   if (completed) {
     // A stop string ends the text even in the middle of a move.
     const std::size_t dropped = next.tokens.size() - *completed;
@@ -237,7 +258,6 @@ void Sample::settle(Hypothesis next, const Move& move) {
     next.stopped = true;
   }
   std::optional<trellis_finish_reason> reason = move.finish;
-  if (stopped_before) reason = TRELLIS_FINISH_STOP;
   if (!reason && next.tokens.size() >= start_->limit) {
     reason = completed ? TRELLIS_FINISH_STOP : TRELLIS_FINISH_LENGTH;
   }

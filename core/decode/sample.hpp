@@ -65,13 +65,14 @@ class Sample {
  private:
   struct Hypothesis {
     plugin::State state;   // empty before the first round: then the prompt's counts
-    plugin::State before;  // as it was before `pending` was fed; kept only for several tokens
+    plugin::State before;  // as it was before `pending` was fed; kept while rows may be rejected
     std::vector<std::int32_t> tokens;
     std::vector<std::int32_t> pending;  // to feed; ends as `tokens` does
     std::size_t wanted = 1;             // rows after the last of `pending`
     RecordTree::Node node = RecordTree::kRoot;
     double score = 0;
     StopSearch stop;
+    StopSearch stop_before;  // as it was before the tokens of the last move
     bool stopped = false;
     std::optional<trellis_finish_reason> closing;  // only its records are still missing
     Rows rows;
@@ -87,6 +88,7 @@ class Sample {
   void record_fed_tokens(Hypothesis& hypothesis);
   void show(View& view);
   void carry_out(const std::vector<Move>& moves);
+  Move without_tokens_after_stop(const Move& move) const;
   Hypothesis follow(const Move& move, bool last_use);
   void settle(Hypothesis next, const Move& move);
   void finish(Hypothesis& hypothesis, trellis_finish_reason reason);

@@ -7,8 +7,9 @@ namespace {
 
 // A window this many tokens longer than the last shrinking left it is tried for shrinking again.
 constexpr std::size_t kWindow = 16;
-// The replacement character, which stands for bytes of a character that is not yet complete.
-constexpr std::size_t kReplacementSize = 3;
+// Up to three bytes of a character that is not yet complete, each shown as a replacement character
+// of three bytes.
+constexpr std::size_t kReplacementSize = 9;
 
 }  // namespace
 

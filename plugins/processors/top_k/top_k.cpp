@@ -1,4 +1,5 @@
 /// Top-k: only the k most probable tokens stay.
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -11,10 +12,14 @@ namespace sdk = trellis::sdk;
 
 struct Options {
   std::int64_t k = 50;
+  std::int64_t min_tokens_to_keep = 1;
 };
 
-const auto schema = sdk::Settings<Options>().integer(
-    "k", &Options::k, {.at_least = 1}, "How many tokens stay; more when the last are equals.");
+const auto schema = sdk::Settings<Options>()
+                        .integer("k", &Options::k, {.at_least = 1},
+                                 "How many tokens stay; more when the last are equals.")
+                        .integer("min_tokens_to_keep", &Options::min_tokens_to_keep,
+                                 {.at_least = 1}, "Never fewer than this many, whatever k says.");
 
 class TopK {
  public:
@@ -29,8 +34,10 @@ class TopK {
             {"settings", schema.description()}};
   }
 
-  explicit TopK(const sdk::Json& settings)
-      : k_(static_cast<std::size_t>(schema.read(settings).k)) {}
+  explicit TopK(const sdk::Json& settings) {
+    const auto options = schema.read(settings);
+    k_ = static_cast<std::size_t>(std::max(options.k, options.min_tokens_to_keep));
+  }
 
   void apply(const trellis_sequence&, std::span<float> logits) const {
     if (k_ >= logits.size()) return;

@@ -1,5 +1,6 @@
 /// Nucleus sampling: the smallest set of most probable tokens whose mass reaches p.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
@@ -13,11 +14,15 @@ namespace sdk = trellis::sdk;
 
 struct Options {
   double top_p = 0.9;
+  std::int64_t min_tokens_to_keep = 1;
 };
 
-const auto schema = sdk::Settings<Options>().number(
-    "top_p", &Options::top_p, {.above = 0, .at_most = 1},
-    "Share of probability that is kept; the token that crosses it stays.");
+const auto schema =
+    sdk::Settings<Options>()
+        .number("top_p", &Options::top_p, {.above = 0, .at_most = 1},
+                "Share of probability that is kept; the token that crosses it stays.")
+        .integer("min_tokens_to_keep", &Options::min_tokens_to_keep, {.at_least = 1},
+                 "The most probable tokens that stay whatever their share.");
 
 class TopP {
  public:
@@ -32,27 +37,34 @@ class TopP {
             {"settings", schema.description()}};
   }
 
-  explicit TopP(const sdk::Json& settings) : top_p_(schema.read(settings).top_p) {}
+  explicit TopP(const sdk::Json& settings) : options_(schema.read(settings)) {}
 
   // A token stays when the mass strictly before it is below top_p.
   void apply(const trellis_sequence&, std::span<float> logits) const {
-    if (top_p_ >= 1) return;
     std::vector<double> probabilities(logits.size());
-    trellis::kernels::softmax(logits, probabilities);
+    // Without a distribution nothing can be ordered; the host finds such logits by itself.
+    if (!std::isfinite(trellis::kernels::softmax(logits, probabilities))) return;
     std::vector<std::uint32_t> order(logits.size());
     std::iota(order.begin(), order.end(), 0U);
+    // By logit, not by probability: those that underflow to zero still have an order.
     std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return probabilities[a] != probabilities[b] ? probabilities[a] > probabilities[b] : a < b;
+      return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
     });
+    const auto least = static_cast<std::size_t>(options_.min_tokens_to_keep);
     double before = 0;
-    for (const auto token : order) {
-      if (before >= top_p_) logits[token] = -std::numeric_limits<float>::infinity();
-      before += probabilities[token];
+    for (std::size_t place = 0; place < order.size(); ++place) {
+      const double probability = probabilities[order[place]];
+      // The sum may round up to 1 too early; what a top_p of 1 cuts has no probability at all.
+      const bool beyond = options_.top_p < 1 ? before >= options_.top_p : probability == 0;
+      if (place >= least && beyond) {
+        logits[order[place]] = -std::numeric_limits<float>::infinity();
+      }
+      before += probability;
     }
   }
 
  private:
-  double top_p_;
+  Options options_;
 };
 
 }  // namespace
