@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 #include "core/plugin/task.hpp"
@@ -51,6 +52,9 @@ void send_line(const json& event) {
 
 int worker_main() {
   std::signal(SIGPIPE, SIG_IGN);
+  // Threads that wait by spinning take the processors from those that work, as soon as there are
+  // more threads than processors. Read when a plugin loads its OpenMP library.
+  setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
   std::signal(SIGTERM, [](int) { stop_requested = true; });
   HostFacts facts;
   const auto host = host_services(facts);

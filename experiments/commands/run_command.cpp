@@ -16,6 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr int kMostJobs = 4;
+
 struct RunArguments {
   fs::path config;
   fs::path database;
@@ -50,7 +52,7 @@ WorkerOptions worker_options(const CommandContext& context, const Config& config
   options.program = this_program();
   options.plugin_folders = context.plugin_folders();
   const int processors = processor_count();
-  options.jobs = jobs > 0 ? jobs : std::max(1, processors / 2);
+  options.jobs = jobs > 0 ? jobs : std::min(processors, kMostJobs);
   options.threads = std::max(1, processors / options.jobs);
   options.timeout_seconds = config.options.timeout_seconds;
   const double share = 0.9 / options.jobs;
@@ -241,7 +243,7 @@ void add_run_commands(CLI::App& app, CommandContext& context) {
   run_command->add_option("--db", arguments->database,
                           "The database; by default the experiment's name with .db, here");
   run_command->add_option("--jobs", arguments->jobs,
-                          "Models at work at once; by default half the processors");
+                          "Models at work at once; by default one a processor, but four at most");
   run_command->add_flag("--dry-run", arguments->dry_run, "Prints the plan and an estimate only");
   run_command->callback([&context, arguments] { context.exit_code = run(context, *arguments); });
 

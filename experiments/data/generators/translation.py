@@ -221,7 +221,7 @@ def main():
     acts = list(dict.fromkeys(statements()))
     draw = random.Random(20240601)
     draw.shuffle(acts)
-    train = [triple for triple in things + acts[:4200 - len(things)] if triple[0] not in held_out]
+    train = [triple for triple in things + acts[:2400 - len(things)] if triple[0] not in held_out]
     draw.shuffle(train)
     for language in ("de", "zh"):
         for part, triples in {"train": train, **kept}.items():
