@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the translation data: hand-written test and validation sentences from written/, and
-generated training sentences.
+"""Writes the translation data: hand-written test sentences from written/, and generated sentences
+for training and validation.
 
     experiments/data/generators/translation.py
 
 makes translation/{en-de,en-zh}.{train,valid,test}.jsonl, the same bytes every time. Every
 generated sentence combines a subject, what it does and when, or asks for a thing, with German case,
-gender and verb forms from the tables below. No sentence of test or validation is generated.
+gender and verb forms from the tables below. The hand-written sentences of
+written/translation.train.txt join the training data; those of the test are nowhere else.
 """
 import json
 import pathlib
@@ -215,16 +216,18 @@ def write(path, triples, part, language):
 
 
 def main():
-    kept = {"valid": written("valid"), "test": written("test")}
-    held_out = {triple[0] for triples in kept.values() for triple in triples}
+    test = written("test")
+    held_out = {triple[0] for triple in test}
     things = list(dict.fromkeys(questions()))
     acts = list(dict.fromkeys(statements()))
     draw = random.Random(20240601)
     draw.shuffle(acts)
-    train = [triple for triple in things + acts[:2400 - len(things)] if triple[0] not in held_out]
-    draw.shuffle(train)
+    generated = [triple for triple in things + acts[:2400 - len(things)]
+                 if triple[0] not in held_out]
+    draw.shuffle(generated)
+    parts = {"train": generated[100:] + written("train"), "valid": generated[:100], "test": test}
     for language in ("de", "zh"):
-        for part, triples in {"train": train, **kept}.items():
+        for part, triples in parts.items():
             write(DATA / "translation" / f"en-{language}.{part}.jsonl", triples, part, language)
 
 

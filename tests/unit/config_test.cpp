@@ -1,0 +1,170 @@
+/// What a person writes, and what they are told when it is wrong.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "experiments/config.hpp"
+#include "experiments/plan.hpp"
+#include "experiments/sweep.hpp"
+
+namespace trellis::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const trellis_host kHost = {sizeof(trellis_host),
+                            TRELLIS_ABI_MAJOR,
+                            TRELLIS_ABI_MINOR,
+                            nullptr,
+                            [](void*, std::int32_t, const char*, std::size_t) {},
+                            [](void*) -> std::int32_t { return 0; },
+                            [](void*) -> std::int32_t { return 1; }};
+
+class ConfigTest : public testing::Test {
+ protected:
+  ConfigTest() {
+    folder_ =
+        fs::temp_directory_path() / ("trellis-config-" + std::to_string(getpid()) + "-" +
+                                     testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::create_directories(folder_);
+    std::ofstream(folder_ / "data.jsonl") << R"({"source": "a", "references": ["b"]})" << '\n';
+  }
+  ~ConfigTest() override { fs::remove_all(folder_); }
+
+  Config read(const std::string& text, const std::vector<std::string>& overrides = {}) {
+    std::ofstream(folder_ / "x.toml") << text;
+    return read_config(folder_ / "x.toml", overrides, registry_, [](const std::string& name) {
+      return name == "DATA" ? std::optional<std::string>("data") : std::nullopt;
+    });
+  }
+  std::string mistake(const std::string& text, const std::vector<std::string>& overrides = {}) {
+    try {
+      read(text, overrides);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.fault(), Fault::usage);
+      std::string message = error.what();
+      const auto prefix = folder_.string() + "/";
+      for (std::size_t at = 0; (at = message.find(prefix)) != std::string::npos;) {
+        message.erase(at, prefix.size());
+      }
+      return message;
+    }
+    return "no mistake";
+  }
+
+  fs::path folder_;
+  plugin::Registry registry_{{TRELLIS_BINARY_DIR "/lib/trellis/plugins"}, kHost};
+};
+
+const std::string kHead =
+    "[experiment]\nname = \"x\"\n[[task]]\nplugin = \"translation\"\ntest = \"data.jsonl\"\n";
+const std::string kModel = "[[model]]\nplugin = \"ngram\"\n";
+
+TEST_F(ConfigTest, SweepsListsAndRangesInTheOrderWritten) {
+  const auto config =
+      read(kHead + kModel +
+           "[[strategy]]\nplugin = \"sample\"\ntop_p = [0.9, 1.0]\ntemperature = {from = 0.5, to = "
+           "0.7, step = 0.1}\n");
+  std::vector<std::string> labels;
+  for (const auto& strategy : config.strategies) labels.push_back(strategy.label);
+  EXPECT_THAT(labels,
+              ElementsAre("sample top_p=0.9 temperature=0.5", "sample top_p=0.9 temperature=0.6",
+                          "sample top_p=0.9 temperature=0.7", "sample top_p=1 temperature=0.5",
+                          "sample top_p=1 temperature=0.6", "sample top_p=1 temperature=0.7"));
+  EXPECT_EQ(config.strategies[0].processors.size(), 2U);
+}
+
+TEST_F(ConfigTest, EveryMistakeIsToldAtItsPlace) {
+  EXPECT_EQ(
+      mistake(kHead + kModel + "[[strategy]]\nplugin = \"sample\"\ntop_p = 1.7\ntemperatur = 1\n"),
+      "x.toml:10:1: top_p = 1.7: must lie in (0, 1]\n"
+      "x.toml:11:1: temperatur: unknown key; did you mean temperature?");
+}
+
+TEST_F(ConfigTest, NamesTheNearestPluginTaskAndKey) {
+  EXPECT_THAT(mistake(kHead + kModel + "[[strategy]]\nplugin = \"gredy\"\n"),
+              HasSubstr("x.toml:9:1: no strategy plugin \"gredy\"; did you mean \"greedy\"?"));
+  EXPECT_THAT(
+      mistake(kHead + kModel + "tasks = [\"translatoin\"]\n[[strategy]]\nplugin = \"greedy\"\n"),
+      HasSubstr("x.toml:8:1: tasks: no task \"translatoin\"; did you mean \"translation\"?"));
+  EXPECT_THAT(mistake("[experiment]\nnam = \"x\"\n"),
+              HasSubstr("x.toml:2:1: nam: unknown key; did you mean name?"));
+}
+
+TEST_F(ConfigTest, RefusesEmptySweepsDuplicatesAndMissingFiles) {
+  EXPECT_THAT(mistake(kHead + kModel + "[[strategy]]\nplugin = \"beam\"\nnum_beams = []\n"),
+              HasSubstr("x.toml:10:1: num_beams: an empty list"));
+  EXPECT_THAT(mistake(kHead + kModel + kModel + "[[strategy]]\nplugin = \"greedy\"\n"),
+              HasSubstr("the label \"ngram\" is used twice"));
+  EXPECT_THAT(mistake("[experiment]\nname=\"x\"\n[[task]]\nplugin = \"translation\"\ntest = "
+                      "\"none.jsonl\"\n" +
+                      kModel + "[[strategy]]\nplugin = \"greedy\"\n"),
+              HasSubstr("x.toml:5:1: \"none.jsonl\": there is no such file"));
+  EXPECT_THAT(mistake(kHead + "train = \"${NOWHERE}/x\"\n" + kModel +
+                      "[[strategy]]\nplugin = \"greedy\"\n"),
+              HasSubstr("the environment variable NOWHERE is not set"));
+}
+
+TEST_F(ConfigTest, MalformedTomlAndUtf8AreToldAtTheirPlace) {
+  EXPECT_THAT(mistake("[experiment]\nname = \n"), HasSubstr("x.toml:2:"));
+  std::ofstream(folder_ / "x.toml") << "name = \"\xff\"\n";
+  EXPECT_THROW(read_config(folder_ / "x.toml", {}, registry_, {}), Error);
+}
+
+TEST_F(ConfigTest, OverridesReachByLabelPluginAndSection) {
+  const auto config =
+      read(kHead + kModel + "[[strategy]]\nplugin = \"beam\"\nlabel = \"b\"\n",
+           {"experiment.limit=7", "strategy.b.num_beams=[2, 3]", "task.test=${DATA}.jsonl"});
+  EXPECT_EQ(config.options.limit, 7);
+  ASSERT_EQ(config.strategies.size(), 2U);
+  EXPECT_EQ(config.strategies[1].label, "b num_beams=3");
+  EXPECT_THAT(
+      mistake(kHead + kModel + "[[strategy]]\nplugin = \"beam\"\n", {"strategy.b.num_beams=2"}),
+      HasSubstr("no strategy has the label or plugin \"b\""));
+  EXPECT_THAT(
+      mistake(kHead + kModel + "[[strategy]]\nplugin = \"beam\"\n", {"strategy.num_beams=0"}),
+      HasSubstr("--set: num_beams = 0: must lie in [1, 1000]"));
+}
+
+TEST(SweepTest, RangesIncludeTheirEnds) {
+  EXPECT_THAT(range_values({{"from", 1}, {"to", 7}, {"step", 3}}), ElementsAre(1, 4, 7));
+  EXPECT_THAT(range_values({{"from", 0.0}, {"to", 1.0}, {"count", 3}}), ElementsAre(0.0, 0.5, 1.0));
+  EXPECT_THROW(range_values({{"from", 1}, {"to", 0}, {"step", 1}}), Error);
+}
+
+class PlanTest : public ConfigTest {
+ protected:
+  Plan plan(const std::vector<std::string>& overrides, const std::string& data_hash = "data") {
+    const auto config = read(
+        kHead + kModel + "[[strategy]]\nplugin = \"greedy\"\n[[strategy]]\nplugin = \"sample\"\n",
+        overrides);
+    TaskFacts facts;
+    facts.test = 10;
+    return make_plan(config, registry_, {facts}, "models",
+                     [&](const fs::path&) { return data_hash; });
+  }
+};
+
+TEST_F(PlanTest, IdsFollowWhatCanChangeTheResult) {
+  const auto base = plan({});
+  ASSERT_EQ(base.trials.size(), 2U);
+  EXPECT_EQ(plan({"experiment.batch_size=7"}).trials[0].record.id, base.trials[0].record.id);
+  EXPECT_NE(plan({"experiment.seed=2"}).trials[0].record.id, base.trials[0].record.id);
+  EXPECT_NE(plan({"model.order=2"}).trials[0].record.id, base.trials[0].record.id);
+  EXPECT_NE(plan({}, "other").trials[0].record.id, base.trials[0].record.id);
+  // The test file changes the trials, but trains no model anew.
+  EXPECT_EQ(plan({}, "other").models[0].record.id, base.models[0].record.id);
+}
+
+TEST_F(PlanTest, StrategiesWithoutChanceMakeOneSample) {
+  const auto planned = plan({"experiment.samples=3"});
+  EXPECT_EQ(planned.trials[0].record.expected_samples, 10U);
+  EXPECT_EQ(planned.trials[1].record.expected_samples, 30U);
+}
+
+}  // namespace
+}  // namespace trellis::experiments
