@@ -353,13 +353,13 @@ TEST(Failures, OfTheReceiverAreNotTheSamples) {
 }
 
 TEST(Cancelling, ThrowsAtTheNextRoundAndLeaksNothing) {
-  Table table(scrambled(4, -100));
+  Table table(scrambled(6, -100));
   decode::GenerateEvents events;
   int rounds = 0;
   events.on_generation = [](const Generation&) { FAIL(); };
   events.on_failure = [](const auto& failure) { FAIL() << failure.message; };
   events.cancelled = [&] { return ++rounds == 4; };
-  const auto prompts = several_prompts(20);
+  const auto prompts = several_prompts(50);
   try {
     decode::generate(table.model, arm(strategy("beam")), prompts, {}, events, [] { return 0.0; });
     FAIL() << "was not cancelled";
