@@ -7,6 +7,7 @@
 #include <array>
 #include <boost/dll/shared_library.hpp>
 #include <cstdlib>
+#include <list>
 #include <map>
 #include <mutex>
 
@@ -32,6 +33,12 @@ struct AnyFactory {
   std::uint32_t struct_size;
   trellis_status (*describe)(trellis_text_sink* json, trellis_error* error);
 };
+
+// Reachable until the process ends, and so is all that plugins' threads and exit handlers use.
+std::list<boost::dll::shared_library>& never_closed() {
+  static auto* libraries = new std::list<boost::dll::shared_library>();
+  return *libraries;
+}
 
 /// Entries whose `init` has succeeded: a library is initialised once in a process, however many
 /// registries open it. Never destroyed, as plugins outlive everything.
@@ -116,15 +123,15 @@ Library Library::open(const std::filesystem::path& path, const trellis_host& hos
     throw Error(Fault::plugin, fmt::format("{}: does not export {}: not a Trellis plugin", name,
                                            TRELLIS_PLUGIN_ENTRY_SYMBOL));
   }
-  // The object is leaked on purpose: a plugin may own threads and thread-local data that must not
+  // Never closed: a plugin may own threads and thread-local data that must not
   // be unmapped. RTLD_LOCAL keeps two plugins' symbols apart.
   boost::system::error_code failure;
-  auto* library = new boost::dll::shared_library();
-  library->load(name, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local, failure);
+  auto& library = never_closed().emplace_back();
+  library.load(name, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local, failure);
   if (failure) {
     throw Error(Fault::plugin, fmt::format("{}: cannot be opened: {}", name, reason_of(failure)));
   }
-  const auto* entry = &library->get<const trellis_plugin_entry_v1>(TRELLIS_PLUGIN_ENTRY_SYMBOL);
+  const auto* entry = &library.get<const trellis_plugin_entry_v1>(TRELLIS_PLUGIN_ENTRY_SYMBOL);
   if (entry->struct_size < sizeof(trellis_plugin_entry_v1)) {
     throw Error(Fault::plugin,
                 fmt::format("{}: its entry is {} bytes, at least {} are needed", name,
