@@ -8,7 +8,6 @@
 #include "core/text/lines.hpp"
 #include "experiments/config_document.hpp"
 #include "experiments/sweep.hpp"
-#include "trellis/sdk/settings.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -16,31 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using plugin::Kind;
-
-const sdk::Settings<ExperimentOptions>& experiment_schema() {
-  static const auto schema =
-      sdk::Settings<ExperimentOptions>()
-          .string("name", &ExperimentOptions::name, "Names the experiment in the database.")
-          .required()
-          .integer("seed", &ExperimentOptions::seed, {.at_least = 0},
-                   "Seed of training and sampling; a list runs everything once for each.")
-          .integer("samples", &ExperimentOptions::samples, {.at_least = 1, .at_most = 1e6},
-                   "Outputs per example; strategies without chance give one.")
-          .integer("limit", &ExperimentOptions::limit, {.at_least = 0},
-                   "Only the first so many test examples of each task; 0 for all.")
-          .integer("max_new_tokens", &ExperimentOptions::max_new_tokens, {.at_least = 0},
-                   "Longest output in tokens; 0 leaves it to the task.")
-          .integer("batch_size", &ExperimentOptions::batch_size, {.at_least = 1, .at_most = 65536},
-                   "Samples generated at once.")
-          .integer("top_alternatives", &ExperimentOptions::top_alternatives,
-                   {.at_least = 0, .at_most = 1000},
-                   "Most probable tokens that are recorded at every position.")
-          .number("timeout_seconds", &ExperimentOptions::timeout_seconds, {.above = 0},
-                  "A worker that gives no sign of life for this long is stopped.")
-          .number("memory_gb", &ExperimentOptions::memory_gb, {.at_least = 0},
-                  "Most memory of one worker; 0 for nine tenths of the machine's.");
-  return schema;
-}
 
 // Reads one config; every function notes mistakes and goes on.
 class ConfigReader {
@@ -106,7 +80,7 @@ class ConfigReader {
     }
     try {
       config_.options =
-          experiment_schema().read(plugin::complete_settings(experiment_settings(), given));
+          read_experiment_options(plugin::complete_settings(experiment_settings(), given));
       if (config_.options.name.empty()) {
         problems_.add(position_of(*table), "name: must not be empty");
       }
@@ -444,12 +418,6 @@ class ConfigReader {
 };
 
 }  // namespace
-
-const plugin::Settings& experiment_settings() {
-  static const auto settings =
-      plugin::parse_settings(json{{"settings", experiment_schema().description()}});
-  return settings;
-}
 
 Config read_config(const fs::path& path, const std::vector<std::string>& overrides,
                    const plugin::Registry& registry, const Environment& environment) {

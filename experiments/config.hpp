@@ -82,6 +82,8 @@ struct Config {
 
 /// What [experiment] may hold, as plugins describe their settings.
 const plugin::Settings& experiment_settings();
+/// `settings` are complete.
+ExperimentOptions read_experiment_options(const nlohmann::json& settings);
 
 /// The value of an environment variable, or nothing.
 using Environment = std::function<std::optional<std::string>(const std::string&)>;
