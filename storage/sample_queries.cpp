@@ -87,8 +87,10 @@ std::vector<SampleRecord> Reader::samples(const std::string& trial, std::uint64_
   auto& connection = implementation_->connection;
   std::vector<SampleRecord> rows;
   connection.guarded([&] {
-    auto query = connection.query(std::string(kSampleColumns) +
-                                  "ORDER BY example_index, sample_index LIMIT ? OFFSET ?");
+    // Prepared statements are kept by the text's address, so it must last.
+    static const std::string kSql =
+        std::string(kSampleColumns) + "ORDER BY example_index, sample_index LIMIT ? OFFSET ?";
+    auto query = connection.query(kSql);
     query.integer(implementation_->trial_key(trial)).count(count).count(first);
     rows = read_samples(connection, query, with_tokens);
   });
@@ -100,8 +102,9 @@ std::vector<SampleRecord> Reader::example_samples(const std::string& trial, std:
   auto& connection = implementation_->connection;
   std::vector<SampleRecord> rows;
   connection.guarded([&] {
-    auto query = connection.query(std::string(kSampleColumns) +
-                                  "AND example_index = ? ORDER BY sample_index");
+    static const std::string kSql =
+        std::string(kSampleColumns) + "AND example_index = ? ORDER BY sample_index";
+    auto query = connection.query(kSql);
     query.integer(implementation_->trial_key(trial)).count(example);
     rows = read_samples(connection, query, with_tokens);
   });
