@@ -74,8 +74,14 @@ void write_rows(const Tensor& from, std::int64_t first, std::size_t rows, float*
 
 nlohmann::json max_source_setting() {
   return integer_setting("max_source_tokens", "architecture", 0, 0, 1'000'000,
-                         "Longer sources are cut at their end; 0 for context_length with an "
+                         "Longer sources are cut at their end; 0 for context with an "
                          "encoder and half of it without.");
+}
+
+nlohmann::json learn_source_setting() {
+  return boolean_setting("learn_source", "training", false,
+                         "Learn the source's tokens too, not only the target's (decoder-only "
+                         "models).");
 }
 
 nlohmann::json to_json(const TrainingPoint& point) {
@@ -90,7 +96,15 @@ nlohmann::json to_json(const TrainingPoint& point) {
 }
 
 LanguageModel::LanguageModel(std::string id, nlohmann::json settings, Architecture architecture)
-    : id_(std::move(id)), settings_(std::move(settings)), architecture_(std::move(architecture)) {}
+    : id_(std::move(id)), settings_(std::move(settings)), architecture_(std::move(architecture)) {
+  const std::size_t special = architecture_.encoder_decoder ? 0 : 2;  // start symbol, separator
+  if (architecture_.context_is_limit &&
+      architecture_.max_source_tokens + special > architecture_.context)
+    throw Error(Fault::usage,
+                fmt::format("max_source_tokens = {}: must leave room in context = {}: lower it or "
+                            "raise context",
+                            architecture_.max_source_tokens, architecture_.context));
+}
 
 Network& LanguageModel::network() const {
   if (network_ == nullptr)
@@ -225,6 +239,10 @@ std::unique_ptr<NetworkState> LanguageModel::open(std::span<const std::int32_t> 
   static constexpr std::int32_t end = text::kEnd;
   if (encoder_tokens.empty()) return network().open({&end, 1});
   check_tokens(encoder_tokens);
+  if (architecture_.context_is_limit && encoder_tokens.size() > architecture_.context)
+    throw Error(Fault::usage, fmt::format("{} source tokens exceed the model's context of {}: "
+                                          "shorten the source or train with a larger context",
+                                          encoder_tokens.size(), architecture_.context));
   return network().open(encoder_tokens);
 }
 
@@ -241,7 +259,7 @@ void LanguageModel::feed(std::span<const FeedRequest> requests) {
     if (architecture_.context_is_limit && length > architecture_.context)
       throw Error(Fault::usage,
                   fmt::format("{} tokens exceed the model's context of {}: shorten the prompt or "
-                              "train with a larger context_length",
+                              "train with a larger context",
                               length, architecture_.context));
     feeds.push_back({request.state, request.tokens});
     count += static_cast<std::int64_t>(request.tokens.size());
@@ -291,7 +309,7 @@ Sequence LanguageModel::to_sequence(const TextExample& example) const {
   Sequence sequence;
   sequence.source = std::move(prompt.encoder);
   sequence.tokens = std::move(prompt.decoder);
-  sequence.given = sequence.tokens.size();
+  sequence.given = architecture_.learn_source ? 1 : sequence.tokens.size();
   const std::vector<std::int32_t> target = tokenizer_->encode(example.target);
   sequence.tokens.insert(sequence.tokens.end(), target.begin(), target.end());
   sequence.tokens.push_back(text::kEnd);

@@ -30,11 +30,14 @@ struct Architecture {
   std::size_t context = 256;     ///< decoder tokens in training: longer texts are cut to windows
   bool context_is_limit = true;  ///< false: generation may go on for ever
   std::size_t max_source_tokens = 0;  ///< 0: `context` with an encoder, half of it without
+  bool learn_source = false;          ///< without an encoder: the source's tokens are targets too
   std::function<std::unique_ptr<Network>(std::int64_t vocab, std::uint64_t seed)> make;
 };
 
 /// The entry for `max_source_tokens` in a plugin's settings.
 nlohmann::json max_source_setting();
+/// The entry for `learn_source`.
+nlohmann::json learn_source_setting();
 
 /// Borrowed for the call.
 struct TextExample {

@@ -1,5 +1,7 @@
 #include "core/nn/plugin_model.hpp"
 
+#include <dlfcn.h>
+
 #include <chrono>
 
 #include "core/error.hpp"
@@ -26,10 +28,15 @@ std::vector<TextExample> examples_of(const trellis_example* examples, std::size_
   return all;
 }
 
-// LibTorch's own number of threads is one for the whole process.
+// LibTorch's own number of threads is one for the whole process; OpenBLAS, which Debian's LibTorch
+// may or may not multiply matrices with, has a pool of its own.
 void use_host_threads() {
   const int threads = sdk::threads();
   if (at::get_num_threads() != threads) at::set_num_threads(threads);
+  using SetThreads = void (*)(int);
+  if (const auto set =
+          reinterpret_cast<SetThreads>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads")))
+    set(threads);
 }
 
 }  // namespace

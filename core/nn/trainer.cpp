@@ -92,7 +92,6 @@ class Run {
   std::vector<WindowBatch> epoch_;  // the batches of progress_.epoch
   std::uint64_t valid_every_ = 1;
   double session_start_ = 0;
-  double last_save_ = 0;
   double rate_ = 0;
   double gradient_norm_ = 0;
 };
@@ -149,7 +148,6 @@ void Run::save() {
     std::move(more.begin(), more.end(), std::back_inserter(tensors));
   }
   write_safetensors(job_.checkpoint, tensors, {{"training", json.dump()}});
-  last_save_ = world_.clock();
 }
 
 std::vector<Batch> Run::next_batches() {
@@ -204,8 +202,7 @@ bool Run::validate() {
 
 bool Run::finished() const {
   const bool converged = options_.patience > 0 && progress_.worse >= options_.patience;
-  const bool late = options_.max_minutes > 0 && seconds() >= 60 * options_.max_minutes;
-  return progress_.step >= schedule_.total || converged || late;
+  return progress_.step >= schedule_.total || converged;
 }
 
 TrainingEnd Run::run() {
@@ -213,7 +210,6 @@ TrainingEnd Run::run() {
   session_start_ = world_.clock();
   resume();
   epoch_ = plan_epoch(job_.train, batching_, progress_.epoch);
-  last_save_ = session_start_;
   while (!finished()) {
     bool stop = world_.cancelled();
     if (!stop) {
@@ -228,10 +224,9 @@ TrainingEnd Run::run() {
       if (!job_.valid.empty() && (last || progress_.step % valid_every_ == 0))
         stop = !validate() || stop;
     }
-    if (stop || world_.clock() - last_save_ >= world_.checkpoint_seconds) save();
+    if (stop || progress_.step % options_.checkpoint_every == 0) save();
     if (stop) return TrainingEnd::stopped;
   }
-  if (!job_.valid.empty() && best_.empty()) validate();  // the clock ran out before the first one
   if (!best_.empty()) set_weights(network_.parameters, best_);
   return TrainingEnd::converged;
 }

@@ -22,9 +22,8 @@ namespace trellis::nn {
 
 /// What the trainer needs of the world, so that tests can be exact.
 struct TrainingWorld {
-  std::function<double()> clock;    ///< seconds since any fixed moment
+  std::function<double()> clock;    ///< seconds since any fixed moment; only for the curve
   std::function<bool()> cancelled;  ///< polled before every update
-  double checkpoint_seconds = 30;   ///< at most one checkpoint in this time, but for the last
 };
 
 /// One point of the loss curve.

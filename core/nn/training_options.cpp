@@ -92,9 +92,6 @@ nlohmann::json training_settings(const TrainingDefaults& defaults) {
   return nlohmann::json::array(
       {integer_setting("epochs", kTraining, 20, 1, kMany, "Passes over the training data at most."),
        integer_setting("max_steps", kTraining, 0, 0, kMany, "Updates at most; 0 for no limit."),
-       number_setting("max_minutes", kTraining, 0, 0, 1e6,
-                      "Stop after this time on the clock; 0 for no limit. Results then depend on "
-                      "the machine's speed."),
        integer_setting("batch_tokens", kTraining, 4096, 1, kMany,
                        "Rows times longest row of a batch, padding included."),
        integer_setting("accumulate", kTraining, 1, 1, 1000,
@@ -119,12 +116,15 @@ nlohmann::json training_settings(const TrainingDefaults& defaults) {
                       "Share of the target's probability spread over the vocabulary."),
        number_setting("dropout", kTraining, defaults.dropout, 0, 0.99,
                       "Share of activations zeroed in training."),
-       integer_setting("patience", kTraining, 5, 0, kMany,
+       integer_setting("patience", kTraining, static_cast<std::int64_t>(defaults.patience), 0,
+                       kMany,
                        "Validations without improvement before training stops; 0 for never."),
        integer_setting("valid_every", kTraining, 0, 0, kMany,
                        "Updates between validations; 0 for once an epoch."),
        integer_setting("report_every", kTraining, 10, 1, kMany,
-                       "Updates between points of the training curve.")});
+                       "Updates between points of the training curve."),
+       integer_setting("checkpoint_every", kTraining, 200, 1, kMany,
+                       "Updates between checkpoints, from which a killed run goes on.")});
 }
 
 text::TokenizerOptions tokenizer_options(const nlohmann::json& settings) {
@@ -140,7 +140,6 @@ TrainingOptions training_options(const nlohmann::json& settings) {
   TrainingOptions options;
   options.epochs = get<std::uint64_t>(settings, "epochs");
   options.max_steps = get<std::uint64_t>(settings, "max_steps");
-  options.max_minutes = get<double>(settings, "max_minutes");
   options.batch_tokens = get<std::size_t>(settings, "batch_tokens");
   options.accumulate = get<std::uint64_t>(settings, "accumulate");
   options.optimizer.kind = optimizer_from_name(get<std::string>(settings, "optimizer"));
@@ -157,6 +156,7 @@ TrainingOptions training_options(const nlohmann::json& settings) {
   options.patience = get<std::uint64_t>(settings, "patience");
   options.valid_every = get<std::uint64_t>(settings, "valid_every");
   options.report_every = get<std::uint64_t>(settings, "report_every");
+  options.checkpoint_every = get<std::uint64_t>(settings, "checkpoint_every");
   return options;
 }
 

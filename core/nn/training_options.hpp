@@ -26,7 +26,7 @@ struct TrainingOptions {
   std::uint64_t patience = 5;       ///< validations without improvement before stopping; 0: never
   std::uint64_t valid_every = 0;    ///< updates; 0: once an epoch
   std::uint64_t report_every = 10;  ///< updates a point of the training curve
-  double max_minutes = 0;           ///< wall-clock limit of all sessions; 0: none
+  std::uint64_t checkpoint_every = 200;  ///< updates; a run that is stopped writes one too
 };
 
 /// Defaults that fit one model better than another.
@@ -37,6 +37,7 @@ struct TrainingDefaults {
   double label_smoothing = 0.0;
   double weight_decay = 0.0;
   double dropout = 0.1;
+  std::uint64_t patience = 5;
 };
 
 /// One entry of the "settings" list that `describe` writes (trellis/abi/entry.h).

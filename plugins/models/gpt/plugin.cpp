@@ -23,6 +23,7 @@ struct GptPlugin {
                              nn::training_settings({.schedule = "cosine", .weight_decay = 0.01})}) {
       settings.insert(settings.end(), list.begin(), list.end());
     }
+    settings.push_back(nn::learn_source_setting());
     return {{"id", "gpt"},
             {"kind", "model"},
             {"version", "1.0.0"},
@@ -44,6 +45,7 @@ struct GptPlugin {
     nn::Architecture architecture;
     architecture.context = static_cast<std::size_t>(options.context);
     architecture.max_source_tokens = settings.at("max_source_tokens");
+    architecture.learn_source = settings.at("learn_source");
     architecture.make = [options](std::int64_t vocab, std::uint64_t seed) mutable {
       options.vocab = vocab;
       return std::make_unique<models::Gpt>(options, seed);

@@ -31,6 +31,7 @@ struct RnnPlugin {
                              nn::training_settings({.schedule = "cosine", .dropout = 0.2})}) {
       settings.insert(settings.end(), list.begin(), list.end());
     }
+    settings.push_back(nn::learn_source_setting());
     return {{"id", "rnn"},
             {"kind", "model"},
             {"version", "1.0.0"},
@@ -50,6 +51,7 @@ struct RnnPlugin {
     architecture.context = settings.at("context");
     architecture.context_is_limit = false;
     architecture.max_source_tokens = settings.at("max_source_tokens");
+    architecture.learn_source = settings.at("learn_source");
     const auto attention = models::attention_from_name(settings.at("attention"));
     architecture.make = [options, attention, with_encoder = architecture.encoder_decoder](
                             std::int64_t vocab,
