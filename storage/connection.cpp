@@ -3,11 +3,8 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-#include <array>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
 #include <limits>
 #include <system_error>
 
@@ -19,7 +16,11 @@ namespace {
 
 constexpr int busy_milliseconds = 10'000;
 
-/// SQLite would say "unable to open database file" to all of these.
+std::string not_ours(const std::filesystem::path& path) {
+  return path.string() + ": is not a database of Trellis";
+}
+
+/// SQLite would say "unable to open database file" to most of these.
 void check_file(const std::filesystem::path& path, Access access) {
   std::error_code ignored;
   const auto status = std::filesystem::status(path, ignored);
@@ -30,15 +31,13 @@ void check_file(const std::filesystem::path& path, Access access) {
     if (access == Access::write) return;
     throw Error(Fault::missing, path.string() + ": no such database; `trellis run` makes one");
   }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
+  // The file is never opened here: closing it again would drop the locks that SQLite holds on it
+  // for this process, and another program could then take away the write-ahead log in use.
+  if (::access(path.c_str(), R_OK) != 0) {
     throw Error(Fault::environment, path.string() + ": cannot be read; give read permission");
   }
-  std::array<char, 16> head{};
-  file.read(head.data(), head.size());
-  if (file.gcount() == 0 && access == Access::write) return;
-  if (std::memcmp(head.data(), "SQLite format 3", head.size()) != 0) {
-    throw Error(Fault::bad_data, path.string() + ": is not a database of Trellis");
+  if (access == Access::read && std::filesystem::file_size(path, ignored) == 0) {
+    throw Error(Fault::bad_data, not_ours(path));
   }
   if (access == Access::write && ::access(path.c_str(), W_OK) != 0) {
     throw Error(Fault::environment, path.string() +
@@ -255,8 +254,9 @@ void Connection::raise(const SQLite::Exception& exception) const {
       throw Error(
           Fault::environment,
           name + ": cannot be written; give write permission to it and its folder" + reason);
-    case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+      throw Error(Fault::bad_data, not_ours(path_));
+    case SQLITE_CORRUPT:
       throw Error(Fault::bad_data,
                   name + ": is damaged or truncated; take a backup, or move it away and run again" +
                       reason);

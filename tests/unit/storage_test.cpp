@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <fstream>
 #include <limits>
 
 #include "core/error.hpp"
@@ -280,6 +282,40 @@ TEST_F(StorageTest, LargestSeedSurvives) {
   record.seed = std::numeric_limits<std::uint64_t>::max();
   store.put_experiment(record, {}, {}, {});
   EXPECT_EQ(Reader::open(path_).experiment("small").seed, record.seed);
+}
+
+// Another program that opens and closes the database, as sqlite3 does, must find the writer's
+// locks: else it takes the write-ahead log away, and what is committed from then on is lost.
+TEST_F(StorageTest, AReaderInAnotherProcessTakesNothingFromAWriter) {
+  auto store = Store::open(path_, fixed_clock());
+  put_small(store);
+  auto reader = Reader::open(path_);
+  const std::string other = std::string(TRELLIS_PYTHON) +
+                            " -c \"import sqlite3, sys; database = sqlite3.connect(sys.argv[1]); "
+                            "database.execute('SELECT * FROM experiments').fetchall(); "
+                            "database.close()\" '" +
+                            path_.string() + "'";
+  ASSERT_EQ(std::system(other.c_str()), 0);
+  EXPECT_TRUE(std::filesystem::exists(path_.string() + "-wal"));
+  store.put_samples("t1", {sample_record(0, 0.5)});
+  EXPECT_EQ(Reader::open(path_).samples("t1", 0, 10, true).size(), 1U);
+}
+
+TEST_F(StorageTest, WhatIsNoDatabaseIsNamed) {
+  std::ofstream(path_) << "[experiment]\nname = \"this is a config of more than sixteen bytes\"\n";
+  for (const bool write : {false, true}) {
+    try {
+      if (write) {
+        Store::open(path_, fixed_clock());
+      } else {
+        Reader::open(path_);
+      }
+      FAIL() << "was opened";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.fault(), Fault::bad_data);
+      EXPECT_EQ(std::string(error.what()), path_.string() + ": is not a database of Trellis");
+    }
+  }
 }
 
 }  // namespace
