@@ -21,6 +21,13 @@ namespace {
 
 constexpr std::size_t kErrorTail = 8192;  // bytes of standard error that are kept
 
+// Sanitizers reserve terabytes of addresses at the start: under a limit no worker could begin.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kLimitsMemory = false;
+#else
+constexpr bool kLimitsMemory = true;
+#endif
+
 [[noreturn]] void fail(const char* what) {
   throw Error(Fault::environment,
               fmt::format("cannot start a worker: {}: {}", what, std::strerror(errno)));
@@ -50,7 +57,7 @@ int descriptor_with(const std::string& content) {
   if (adjust >= 0 && write(adjust, "500", 3) < 0) _exit(1);
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
-  if (memory_bytes > 0) {
+  if (kLimitsMemory && memory_bytes > 0) {
     const rlimit memory{memory_bytes, memory_bytes};
     setrlimit(RLIMIT_AS, &memory);
   }
