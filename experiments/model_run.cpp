@@ -59,7 +59,7 @@ ModelRun::OpenTrial& ModelRun::open_trial(const std::string& id) {
   const auto found = open_.find(id);
   if (found == open_.end()) {
     throw Error(Fault::plugin,
-                fmt::format("a worker spoke of trial {}, which it was not given", id));
+                fmt::format("the worker spoke of trial {}, which it was not given", id));
   }
   return found->second;
 }
@@ -116,10 +116,10 @@ void ModelRun::read(double now) {
   for (const auto& line : process_->read_events()) {
     last_event_ = now;
     try {
-      handle(json::parse(line));
+      handle(event_from(line));
     } catch (const json::exception& exception) {
       throw Error(Fault::plugin,
-                  fmt::format("a worker sent a malformed event: {}", exception.what()));
+                  fmt::format("the worker sent a malformed event: {}", exception.what()));
     }
   }
 }
@@ -271,7 +271,10 @@ void ModelRun::fail_trial(const std::string& id, const std::string& stage,
 }
 
 // Without a model none of its trials can go on.
-void ModelRun::fail_rest(const std::string& message, std::optional<int> signal) {
+void ModelRun::fail_rest(std::string message, std::optional<int> signal) {
+  if (stage_ == "load" && !model().given) {
+    message += fmt::format("; to train it anew, delete {}", model().folder.string());
+  }
   context_.store.put_failure({std::nullopt, model().record.id, stage_.empty() ? "load" : stage_,
                               message, signal, std::nullopt, process_->standard_error()});
   context_.progress.say(fmt::format("{}: failed to {}: {}", model().record.label,

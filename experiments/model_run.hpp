@@ -40,7 +40,8 @@ class ModelRun {
   bool running() const { return process_ != nullptr; }
   double last_sign_of_life() const { return last_event_; }
 
-  /// Handles what has arrived.
+  /// Handles what has arrived. Throws Error(plugin) when it is nothing that a worker says, and
+  /// other Errors when the database cannot be written.
   void read(double now);
   /// Handles the end of the worker. `killed_because`: why the host killed it, or empty.
   void conclude(const std::string& killed_because, bool cancelled);
@@ -69,7 +70,7 @@ class ModelRun {
   void show_trial(double tokens);
   void fail_trial(const std::string& id, const std::string& stage, const std::string& message,
                   std::optional<int> signal);
-  void fail_rest(const std::string& message, std::optional<int> signal);
+  void fail_rest(std::string message, std::optional<int> signal);
   void close_trial(const std::string& id, bool good);
   void end_training(const char* status);
 

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/error.hpp"
+#include "core/text/parse_json.hpp"
 
 namespace trellis::storage {
 
@@ -38,7 +38,7 @@ std::string to_line(const Job& job) {
 
 Job job_from(const std::string& line) {
   try {
-    const auto object = json::parse(line);
+    const auto object = parse_json(line);
     Job job;
     job.kind = object.at("kind").get<std::string>();
     job.threads = object.at("threads").get<int>();
@@ -52,6 +52,18 @@ Job job_from(const std::string& line) {
   } catch (const json::exception& exception) {
     throw Error(Fault::bad_data, fmt::format("a worker's job: {}", exception.what()));
   }
+}
+
+json event_from(const std::string& line) {
+  try {
+    auto event = parse_json(line);
+    if (event.is_object() && event.value("event", json()).is_string()) return event;
+  } catch (const std::exception&) {
+    // As below: the reason is of no use to a person, since plugins do not write events.
+  }
+  throw Error(Fault::plugin,
+              "the worker sent a malformed event; a plugin may write to descriptor 3 or damage "
+              "memory");
 }
 
 json facts_to_json(const TaskFacts& facts) {

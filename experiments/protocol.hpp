@@ -83,6 +83,11 @@ struct TaskFacts {
 };
 
 // Events. Every line is {"event": name, ...}; the functions below write and read what is not plain.
+// What they read comes from a process where plugins' code runs: they throw nlohmann::json::exception
+// for anything that no worker writes.
+
+/// A whole event. Throws Error(plugin) for what is none.
+nlohmann::json event_from(const std::string& line);
 nlohmann::json facts_to_json(const TaskFacts& facts);
 TaskFacts facts_from_json(const nlohmann::json& json);
 nlohmann::json sample_to_json(const storage::SampleRecord& sample);

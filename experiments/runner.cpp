@@ -70,13 +70,19 @@ class PlanRunner {
 
   void attend(ModelRun& run, double now) {
     std::string killed_because;
-    if (now - run.last_sign_of_life() > context_.options.timeout_seconds) {
+    try {
+      run.read(now);
+    } catch (const Error& error) {
+      if (error.fault() != Fault::plugin) throw;
+      killed_because = error.what();
+    }
+    if (killed_because.empty() && run.process().open()) {
+      // Only once all has been read: the host itself may have waited for a busy database.
+      if (now - run.last_sign_of_life() <= context_.options.timeout_seconds) return;
       killed_because = fmt::format("the worker gave no sign of life for {:g} s and was killed",
                                    context_.options.timeout_seconds);
-      run.process().kill();
     }
-    run.read(now);
-    if (run.process().open() && killed_because.empty()) return;
+    if (!killed_because.empty()) run.process().kill();
     run.conclude(killed_because, context_.summary.cancelled);
     // A worker that fell over one trial leaves the others to another worker.
     if (!context_.summary.cancelled) waiting_.push_front(&run);

@@ -36,16 +36,22 @@ std::string run_worker(const Job& job, const WorkerOptions& options,
     poll(descriptors, 2, kPollMilliseconds);
     if (stop_requests() > 0) throw Error(Fault::cancelled, "stopped");
     process.read_errors();
-    for (const auto& line : process.read_events()) {
-      last_event = monotonic_seconds();
-      const auto event = nlohmann::json::parse(line);
-      if (event.at("event") == "end") ended = true;
-      if (event.at("event") == "failed") failure = event.at("message").get<std::string>();
-      on_event(event);
+    const auto lines = process.read_events();
+    if (!lines.empty()) last_event = monotonic_seconds();
+    try {
+      for (const auto& line : lines) {
+        const auto event = event_from(line);
+        if (event.at("event") == "end") ended = true;
+        if (event.at("event") == "failed") failure = event.at("message").get<std::string>();
+        on_event(event);
+      }
+    } catch (const nlohmann::json::exception& exception) {
+      return fmt::format("the worker sent a malformed event: {}", exception.what());
+    } catch (const Error& error) {
+      if (error.fault() != Fault::plugin) throw;
+      return error.what();
     }
     if (monotonic_seconds() - last_event > options.timeout_seconds) {
-      process.kill();
-      process.wait();
       return fmt::format("gave no sign of life for {:g} s and was killed", options.timeout_seconds);
     }
   }

@@ -12,6 +12,7 @@
 
 #include "core/error.hpp"
 #include "core/plugin/registry.hpp"
+#include "core/text/parse_json.hpp"
 #include "trellis/abi/entry.h"
 
 namespace trellis::plugin {
@@ -56,10 +57,12 @@ template <typename Function>
 nlohmann::json call_for_json(std::string_view what, Function&& function) {
   const std::string text = call_for_text(what, std::forward<Function>(function));
   try {
-    return nlohmann::json::parse(text);
+    return parse_json(text);
   } catch (const nlohmann::json::exception& exception) {
     throw Error(Fault::plugin,
                 fmt::format("{}: wrote no valid JSON: {}", what, one_line(exception.what())));
+  } catch (const Error& error) {
+    throw Error(Fault::plugin, fmt::format("{}: wrote {}", what, error.what()));
   }
 }
 

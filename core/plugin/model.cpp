@@ -214,7 +214,7 @@ void Model::train(std::span<const TrainingExample> train, std::span<const Traini
   request.on_point = [](void* context, const char* json, std::size_t size) -> std::int32_t {
     auto& receiver = *static_cast<Caller*>(context);
     try {
-      return receiver.on_point(nlohmann::json::parse(json, json + size)) ? 0 : 1;
+      return receiver.on_point(parse_json({json, size})) ? 0 : 1;
     } catch (...) {
       receiver.thrown = std::current_exception();
       return 1;

@@ -21,7 +21,8 @@ constexpr int kManifestFormat = 1;
 json parse_manifest(const fs::path& path) {
   std::ifstream stream(path);
   if (!stream) throw Error(Fault::environment, "cannot be read: check its permissions");
-  const json manifest = json::parse(stream);
+  const std::string text{std::istreambuf_iterator<char>(stream), {}};
+  const json manifest = parse_json(text);
   if (!manifest.is_object() || !manifest.contains("manifest")) {
     throw Error(Fault::plugin, "no manifest of a plugin: remove it, or rebuild the plugin");
   }

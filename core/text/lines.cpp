@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/text/parse_json.hpp"
 #include "core/text/unicode.hpp"
 
 namespace trellis::text {
@@ -168,12 +169,14 @@ nlohmann::json parse_object(const std::filesystem::path& path, std::size_t numbe
                             std::string_view line) {
   nlohmann::json json;
   try {
-    json = nlohmann::json::parse(line);
+    json = parse_json(line);
   } catch (const nlohmann::json::parse_error& error) {
     const std::size_t byte = std::min(error.byte > 0 ? error.byte - 1 : 0, line.size());
     fail(path, number, column_of(line, byte), "malformed JSON: " + reason_of(error));
   } catch (const nlohmann::json::exception& error) {
     fail(path, number, 1, std::string("malformed JSON: ") + error.what());
+  } catch (const Error& error) {
+    fail(path, number, 1, error.what());
   }
   if (!json.is_object()) {
     fail(path, number, 1,
