@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <typeindex>
 
 #include "core/text/lines.hpp"
 #include "experiments/config_document.hpp"
@@ -15,6 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using plugin::Kind;
+
+constexpr double kMostTrials = 1e6;
 
 // Reads one config; every function notes mistakes and goes on.
 class ConfigReader {
@@ -35,6 +38,7 @@ class ConfigReader {
     for_each_table(document, "task", [&](const auto& table) { read_task(table); });
     for_each_table(document, "model", [&](const auto& table) { read_model(table); });
     for_each_table(document, "strategy", [&](const auto& table) { read_strategy(table); });
+    check_size();
     problems_.throw_if_any();
   }
 
@@ -55,6 +59,20 @@ class ConfigReader {
       return;
     }
     for (const auto& element : *node->as_array()) visit(*element.as_table());
+  }
+
+  void check_size() {
+    double trials = 1;
+    for (const auto count : {config_.seeds.size(), config_.tasks.size(), config_.models.size(),
+                             config_.strategies.size()}) {
+      trials *= static_cast<double>(count);
+    }
+    if (trials > kMostTrials) {
+      problems_.add({1, 1},
+                    fmt::format("seeds × tasks × models × strategies make {:.0f} trials, at "
+                                "most {:.0f} fit one experiment; split it",
+                                trials, kMostTrials));
+    }
   }
 
   void read_experiment(const toml::table& document) {
@@ -279,10 +297,19 @@ class ConfigReader {
     }
   }
 
+  std::vector<Combination> combinations_of(const std::vector<SweptSetting>& settings,
+                                           Position position) {
+    try {
+      return combinations(settings);
+    } catch (const Error& error) {
+      problems_.add(position, error.what());
+      return {};
+    }
+  }
+
   template <typename Spec>
   void add_labelled(std::vector<Spec>& specs, Spec spec) {
-    for (const auto& other : specs) {
-      if (other.label != spec.label) continue;
+    if (!labels_.insert({typeid(Spec), spec.label}).second) {
       problems_.add(spec.position,
                     fmt::format("the label \"{}\" is used twice; give one of them another `label`",
                                 spec.label));
@@ -294,10 +321,10 @@ class ConfigReader {
   void read_task(const toml::table& table) {
     const auto head = read_head(table, Kind::task, false);
     if (head.description == nullptr) return;
+    const auto position = position_of(table);
     const auto settings = own_settings(head, {"label", "plugin"});
     const auto before = problems_.count();
-    for (const auto& combination : combinations(settings)) {
-      const auto position = position_of(table);
+    for (const auto& combination : combinations_of(settings, position)) {
       add_labelled(
           config_.tasks,
           TaskSpec{(head.label.empty() ? head.plugin : head.label) + combination.label(false),
@@ -323,7 +350,7 @@ class ConfigReader {
     });
     const auto settings = own_settings(head, {"label", "plugin", "tasks", "weights"});
     const auto before = problems_.count();
-    for (const auto& combination : combinations(settings)) {
+    for (const auto& combination : combinations_of(settings, position)) {
       add_labelled(
           config_.models,
           ModelSpec{(head.label.empty() ? head.plugin : head.label) + combination.label(false),
@@ -336,12 +363,13 @@ class ConfigReader {
   void read_strategy(const toml::table& table) {
     const auto head = read_head(table, Kind::strategy, true);
     if (head.description == nullptr) return;
+    const auto position = position_of(table);
     std::vector<std::string> processors;
     const auto settings = strategy_settings(head, processors);
     const auto before = problems_.count();
-    for (const auto& combination : combinations(settings)) {
+    for (const auto& combination : combinations_of(settings, position)) {
       StrategySpec spec;
-      spec.position = position_of(table);
+      spec.position = position;
       spec.plugin = head.plugin;
       spec.tasks = head.tasks;
       spec.label = head.label.empty() ? head.plugin + combination.label(true)
@@ -415,6 +443,7 @@ class ConfigReader {
   const plugin::Registry& registry_;
   const Environment& environment_;
   Problems problems_;
+  std::set<std::pair<std::type_index, std::string>> labels_;  // of each kind
 };
 
 }  // namespace
@@ -423,7 +452,12 @@ Config read_config(const fs::path& path, const std::vector<std::string>& overrid
                    const plugin::Registry& registry, const Environment& environment) {
   Config config;
   config.path = path;
-  config.text = text::read_text(path);
+  try {
+    config.text = text::read_text(path);
+  } catch (const Error& error) {
+    // To its reader a config that is no text is a wrong config, not damaged data.
+    throw Error(error.fault() == Fault::bad_data ? Fault::usage : error.fault(), error.what());
+  }
   auto document = parse_document(path, config.text);
   for (const auto& override_text : overrides) apply_override(document, override_text);
   ConfigReader(config, registry, environment).read(document);

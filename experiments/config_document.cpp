@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "core/plugin/boundary.hpp"
+
 namespace trellis::experiments {
 namespace {
 
@@ -69,7 +71,8 @@ std::string place(const std::filesystem::path& path, Position position) {
 }
 
 void Problems::add(Position position, const std::string& message) {
-  lines_.emplace_back(position, fmt::format("{}: {}", place(path_, position), message));
+  lines_.emplace_back(position,
+                      plugin::one_line(fmt::format("{}: {}", place(path_, position), message)));
 }
 
 void Problems::throw_if_any() const {

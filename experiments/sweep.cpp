@@ -9,7 +9,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double kMostValues = 100000;
+constexpr double kMostValues = 10'000;
+constexpr std::size_t kMostCombinations = 100'000;
 
 double number_of(const json& range, const char* key) {
   const auto found = range.find(key);
@@ -43,6 +44,15 @@ std::string Combination::label(bool all) const {
 }
 
 std::vector<Combination> combinations(const std::vector<SweptSetting>& settings) {
+  std::size_t count = 1;
+  for (const auto& setting : settings) {
+    count *= setting.values.size();
+    if (count > kMostCombinations) {
+      throw Error(Fault::usage, fmt::format("its sweeps have more than {} combinations; give fewer "
+                                            "values or larger steps",
+                                            kMostCombinations));
+    }
+  }
   std::vector<Combination> all(1);
   for (const auto& setting : settings) {
     std::vector<Combination> longer;
@@ -78,8 +88,9 @@ std::vector<json> range_values(const json& range) {
                                  : std::floor((to - from) / number_of(range, "step") + 1e-9) + 1;
   if (!std::isfinite(count) || count < 1 || count != std::trunc(count) || count > kMostValues) {
     throw Error(Fault::usage,
-                "the range holds no value: `step` must lead from `from` to `to`, and `count` must "
-                "be at least 1");
+                fmt::format("the range must hold 1 to {} values: `step` must lead from `from` to "
+                            "`to`, and `count` must be a whole number",
+                            kMostValues));
   }
   const double step =
       has_count ? (count > 1 ? (to - from) / (count - 1) : 0) : number_of(range, "step");

@@ -27,7 +27,8 @@ struct Combination {
   std::string label(bool all) const;
 };
 
-/// The last setting varies fastest. One empty combination for no settings.
+/// The last setting varies fastest. One empty combination for no settings. Throws Error(usage) when
+/// there are too many.
 std::vector<Combination> combinations(const std::vector<SweptSetting>& settings);
 
 /// The values of {from, to, step} or {from, to, count}, ends included. Whole numbers stay whole.
