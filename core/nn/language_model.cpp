@@ -130,9 +130,14 @@ nlohmann::json LanguageModel::saved_settings(const std::string& id,
 
 void LanguageModel::load(const std::filesystem::path& folder) {
   const nlohmann::json json = read_model_file(folder);
-  const std::string weights = json.value("weights", "");
-  const std::filesystem::path path = folder / weights;
-  tokenizer_ = text::tokenizer_from_json(json.value("tokenizer", nlohmann::json()));
+  std::filesystem::path path;
+  try {
+    path = folder / json.at("weights").get<std::string>();
+    tokenizer_ = text::tokenizer_from_json(json.at("tokenizer"));
+  } catch (const std::exception& exception) {
+    throw Error(Fault::bad_data, (folder / kModelFile).string() + ": " + exception.what() +
+                                     "; train the model again");
+  }
   network_ = architecture_.make(static_cast<std::int64_t>(tokenizer_->vocab_size()), 0);
   const SafetensorsFile file = read_safetensors(path);
   if (file.hash != json.value("weights_hash", ""))

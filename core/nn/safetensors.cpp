@@ -26,7 +26,7 @@ std::string hash_text(XXH64_hash_t hash) {
 
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
   throw Error(Fault::bad_data, path.string() + ": not a whole safetensors file: " + what +
-                                   "; train the model again or copy the file anew");
+                                   "; copy it anew, or delete it and train again");
 }
 
 std::vector<char> read_all(const std::filesystem::path& path) {

@@ -18,7 +18,7 @@ void name_examples(std::vector<Json>& examples, const std::string& path, trellis
     const auto& id = example["id"].get_ref<const std::string&>();
     if (!ids.insert(id).second) {
       throw sdk::Failure(TRELLIS_BAD_DATA,
-                         fmt::format("{}: the id \"{}\" is there twice", path, id));
+                         fmt::format("{}: the id \"{}\" is there twice; rename one", path, id));
     }
   }
 }
@@ -65,10 +65,16 @@ std::string Record::id() const {
 std::vector<Json> read_json_lines(const std::string& path, trellis_split split,
                                   const Convert& convert) {
   std::vector<Json> examples;
+  std::map<std::string, std::size_t> lines_of_ids;
   text::for_each_json_line(path, [&](std::size_t line, const Json& json) {
     const Record record(json, fmt::format("{}:{}:1", path, line));
     auto made = convert(record, split);
     const auto id = record.id();
+    if (const auto [first, fresh] = lines_of_ids.emplace(id, line); !fresh && !id.empty()) {
+      record.fail(
+          fmt::format("the id \"{}\" is that of line {} already; every example needs its own", id,
+                      first->second));
+    }
     for (std::size_t i = 0; i < made.size(); ++i) {
       if (!id.empty()) made[i]["id"] = made.size() == 1 ? id : fmt::format("{}-{}", id, i + 1);
       examples.push_back(std::move(made[i]));
