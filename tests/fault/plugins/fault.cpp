@@ -1,7 +1,11 @@
 // A model and a strategy that work until a moment which their settings name, and then segfault,
-// hang, eat memory or throw across the ABI: TRELLIS_FAULT says which. For tests of whatever runs
-// plugins. The model reads and writes bytes and answers every prompt with "aaaa" and its end.
+// hang, wait for a file, eat memory, throw across the ABI, answer garbage or write nonsense to
+// every open descriptor: TRELLIS_FAULT says which. For tests of whatever runs plugins. The model
+// reads and writes bytes and answers every prompt with "aaaa" and its end.
+#include <unistd.h>
+
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <list>
 #include <string>
@@ -20,23 +24,45 @@ constexpr std::string_view kFault = TRELLIS_FAULT;
 constexpr std::int32_t kBos = 0, kEos = 1, kFirstByte = 2, kVocabSize = kFirstByte + 256;
 constexpr std::size_t kAnswerLength = 4;
 constexpr std::size_t kChunk = std::size_t{64} << 20U;
+constexpr std::int32_t kGarbageToken = 1 << 30;
+
+struct Options {
+  std::string at;
+  std::int64_t after = 0;
+  std::int64_t megabytes = 1 << 20;
+  std::string until;
+};
 
 bool throw_now = false;
 
+// Not for UndefinedBehaviorSanitizer, which would end the process in its own way.
+__attribute__((no_sanitize("undefined"))) void write_to_nowhere() {
+  volatile int* volatile nowhere = nullptr;
+  *nowhere = 1;
+}
+
 // The caller's frames are the SDK's, which catch: pass_on() throws once they are left.
-void strike(std::int64_t megabytes) {
+void strike(const Options& options) {
   if (kFault == "segfault") {
-    volatile int* volatile nowhere = nullptr;
-    *nowhere = 1;
+    write_to_nowhere();
   } else if (kFault == "hang") {
     while (true) std::this_thread::sleep_for(std::chrono::seconds(1));
+  } else if (kFault == "wait") {
+    while (!std::filesystem::exists(options.until)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
   } else if (kFault == "memory") {
     static std::list<std::vector<char>> eaten;
-    while (static_cast<std::int64_t>(eaten.size() * (kChunk >> 20U)) < megabytes) {
+    while (static_cast<std::int64_t>(eaten.size() * (kChunk >> 20U)) < options.megabytes) {
       eaten.emplace_back(kChunk, 'x');
     }
     throw std::bad_alloc();
-  } else {
+  } else if (kFault == "chatter") {
+    constexpr std::string_view kNonsense = "{\"event\": [certainly not\n";
+    for (int descriptor = 1; descriptor < 16; ++descriptor) {
+      [[maybe_unused]] const auto written = write(descriptor, kNonsense.data(), kNonsense.size());
+    }
+  } else if (kFault == "throw") {
     throw_now = true;
   }
 }
@@ -46,25 +72,20 @@ trellis_status pass_on(trellis_status status) {
   return status;
 }
 
-struct Options {
-  std::string at;
-  std::int64_t after = 0;
-  std::int64_t megabytes = 1 << 20;
-};
-
 sdk::Settings<Options> common_settings(std::vector<std::string> places, const char* after) {
   sdk::Settings<Options> settings;
   settings.choice("at", &Options::at, std::move(places), "Where the fault strikes.").required();
   settings.integer("after", &Options::after, {.at_least = 0}, after);
   settings.integer("megabytes", &Options::megabytes, {.at_least = 1},
                    "Where fault_memory stops eating and reports that memory is out.");
+  settings.string("until", &Options::until, "Where fault_wait goes on once this file exists.");
   return settings;
 }
 
 const auto model_schema = common_settings({"never", "create", "load", "train", "feed"},
                                           "How many calls of feed go well before.");
 const auto strategy_schema =
-    common_settings({"never", "create", "advance"}, "How many rounds of a sample go well before.");
+    common_settings({"never", "create", "advance"}, "How many choices go well before.");
 
 sdk::Json describe(const char* kind, const sdk::Settings<Options>& settings) {
   sdk::Json all = settings.description();
@@ -89,7 +110,7 @@ class FaultyModel final : public sdk::Model, public sdk::Trainable {
 
   static std::unique_ptr<sdk::Model> create(const sdk::Json& settings) {
     auto model = std::make_unique<FaultyModel>(settings);
-    if (model->options_.at == "create") strike(model->options_.megabytes);
+    if (model->options_.at == "create") strike(model->options_);
     return model;
   }
 
@@ -97,7 +118,7 @@ class FaultyModel final : public sdk::Model, public sdk::Trainable {
     std::ifstream stream(folder / "model.json");
     if (!stream) throw sdk::Failure(TRELLIS_NOT_FOUND, folder.string() + ": no model.json");
     auto model = std::make_unique<FaultyModel>(sdk::Json::parse(stream));
-    if (model->options_.at == "load") strike(model->options_.megabytes);
+    if (model->options_.at == "load") strike(model->options_);
     return model;
   }
 
@@ -145,19 +166,21 @@ class FaultyModel final : public sdk::Model, public sdk::Trainable {
     return std::make_unique<Count>(static_cast<const Count&>(state));
   }
   void feed(std::span<trellis_feed_item> items) override {
-    if (options_.at == "feed" && fed_++ >= options_.after) strike(options_.megabytes);
+    const bool struck = options_.at == "feed" && fed_++ >= options_.after;
+    if (struck) strike(options_);
     for (auto& item : items) {
       auto& state = sdk::state_of<Count>(item);
       if (std::exchange(state.prompted, true)) state.after_prompt += item.token_count;
       if (item.logits == nullptr) continue;
       std::fill_n(item.logits, item.row_count * kVocabSize, 0.0F);
       const auto best = state.after_prompt < kAnswerLength ? kFirstByte + 'a' : kEos;
-      for (std::size_t r = 0; r < item.row_count; ++r) item.logits[r * kVocabSize + best] = 5;
+      const float height = struck && kFault == "garbage" ? NAN : 5;
+      for (std::size_t r = 0; r < item.row_count; ++r) item.logits[r * kVocabSize + best] = height;
     }
   }
 
   void train(const trellis_train_request& request) override {
-    if (options_.at == "train") strike(options_.megabytes);
+    if (options_.at == "train") strike(options_);
     save(request.folder);
   }
   void save(const std::filesystem::path& folder) const override {
@@ -175,14 +198,15 @@ class FaultyStrategy {
  public:
   static sdk::Json description() { return ::describe("strategy", strategy_schema); }
   explicit FaultyStrategy(const sdk::Json& settings) : options_(strategy_schema.read(settings)) {
-    if (options_.at == "create") strike(options_.megabytes);
+    if (options_.at == "create") strike(options_);
   }
   std::unique_ptr<sdk::Search> open_search() const {
     return std::make_unique<sdk::SingleTokenSearch<FaultyStrategy>>(*this);
   }
-  std::int32_t choose(const trellis_view& view, std::span<const float> scores) const {
-    if (options_.at == "advance" && view.round >= static_cast<std::uint64_t>(options_.after)) {
-      strike(options_.megabytes);
+  std::int32_t choose(const trellis_view&, std::span<const float> scores) const {
+    if (options_.at == "advance" && chosen_++ >= options_.after) {
+      strike(options_);
+      if (kFault == "garbage") return kGarbageToken;
     }
     return static_cast<std::int32_t>(std::max_element(scores.begin(), scores.end()) -
                                      scores.begin());
@@ -190,6 +214,7 @@ class FaultyStrategy {
 
  private:
   Options options_;
+  mutable std::int64_t chosen_ = 0;
 };
 
 // ---- the SDK's structs, with functions that let an exception through --------------------------
