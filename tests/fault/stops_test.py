@@ -1,6 +1,7 @@
 """`trellis run` that is stopped, killed, or meets another one: the next run makes only what is
 missing, and the tables are those of a run that nobody disturbed."""
 import signal
+import time
 
 from trellis_runs import GREEDY, HEAD, NGRAM, WAITING, RunCase, faulty, main
 
@@ -57,6 +58,17 @@ class StopsTest(RunCase):
         self.assert_ends(self.trellis("compare", "x.db"), 0)  # Reading is always possible.
         self.go()
         self.assertEqual(first.wait(60), 0)
+        self.assertEqual(set(self.statuses().values()), {"done"})
+
+    def test_a_run_that_was_paused_does_not_blame_its_workers(self):
+        # As with Ctrl-Z, or while the host waits for a busy database.
+        config = CONFIG.replace("timeout_seconds = 100", "timeout_seconds = 10")
+        process = self.start_and_wait_in_the_middle(config)
+        process.send_signal(signal.SIGSTOP)
+        self.go()
+        time.sleep(11)
+        process.send_signal(signal.SIGCONT)
+        self.assertEqual(process.wait(60), 0)
         self.assertEqual(set(self.statuses().values()), {"done"})
 
     def test_a_stop_while_data_is_checked(self):

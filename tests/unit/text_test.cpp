@@ -115,8 +115,13 @@ TEST(Tokenizer, RefusesAVocabularyWithoutRoom) {
 
 class Lines : public testing::Test {
  protected:
+  Lines() {
+    auto pattern = (std::filesystem::temp_directory_path() / "trellis-lines-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~Lines() override { std::filesystem::remove_all(folder_); }
   std::filesystem::path file(const std::string& name, const std::string& content) const {
-    const auto path = std::filesystem::path(testing::TempDir()) / ("trellis_lines_" + name);
+    const auto path = folder_ / name;
     std::ofstream(path, std::ios::binary) << content;
     return path;
   }
@@ -133,6 +138,7 @@ class Lines : public testing::Test {
     }
     return "";
   }
+  std::filesystem::path folder_;
 };
 
 TEST_F(Lines, OnlyLineFeedsEndALine) {
