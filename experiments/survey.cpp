@@ -36,9 +36,9 @@ std::string run_worker(const Job& job, const WorkerOptions& options,
     poll(descriptors, 2, kPollMilliseconds);
     if (stop_requests() > 0) throw Error(Fault::cancelled, "stopped");
     process.read_errors();
-    const auto lines = process.read_events();
-    if (!lines.empty()) last_event = monotonic_seconds();
     try {
+      const auto lines = process.read_events();
+      if (!lines.empty()) last_event = monotonic_seconds();
       for (const auto& line : lines) {
         const auto event = event_from(line);
         if (event.at("event") == "end") ended = true;

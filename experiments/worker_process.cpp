@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,6 +21,9 @@ namespace trellis::experiments {
 namespace {
 
 constexpr std::size_t kErrorTail = 8192;  // bytes of standard error that are kept
+constexpr std::size_t kMostAtOnce = std::size_t{1} << 20U;
+constexpr std::size_t kLongestEvent = std::size_t{256} << 20U;
+constexpr int kEndingMilliseconds = 10'000;  // that a worker may take after its last event
 
 // Sanitizers reserve terabytes of addresses at the start: under a limit no worker could begin.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -79,20 +83,23 @@ int descriptor_with(const std::string& content) {
   _exit(127);
 }
 
-// Reads all there is; false at the end.
+// Reads all there is, but no more than a part of what a plugin may write without end; false at the
+// end.
 template <typename Use>
 bool drain(int descriptor, Use&& use) {
   std::array<char, 65536> buffer;
-  while (true) {
+  for (std::size_t total = 0; total < kMostAtOnce;) {
     const auto count = read(descriptor, buffer.data(), buffer.size());
     if (count > 0) {
       use(buffer.data(), static_cast<std::size_t>(count));
+      total += static_cast<std::size_t>(count);
     } else if (count == 0) {
       return false;
     } else if (errno != EINTR) {
       return errno == EAGAIN || errno == EWOULDBLOCK;
     }
   }
+  return true;
 }
 
 }  // namespace
@@ -138,6 +145,9 @@ std::vector<std::string> WorkerProcess::read_events() {
     lines.push_back(event_buffer_.substr(begin, end - begin));
   }
   event_buffer_.erase(0, begin);
+  if (event_buffer_.size() > kLongestEvent) {
+    throw Error(Fault::plugin, "the worker sent an event without end");
+  }
   return lines;
 }
 
@@ -161,8 +171,14 @@ void WorkerProcess::kill() {
 }
 
 Ending WorkerProcess::wait() {
+  constexpr int kStep = 5;
   int status = 0;
-  while (pid_ > 0 && waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  for (int waited = 0; pid_ > 0; waited += kStep) {
+    const auto ended = waitpid(pid_, &status, WNOHANG);
+    if (ended == pid_ || (ended < 0 && errno != EINTR)) break;
+    // A plugin may have closed the events and go on, or hang while it is destroyed.
+    if (waited > kEndingMilliseconds) kill();
+    poll(nullptr, 0, kStep);
   }
   pid_ = -1;
   read_errors();

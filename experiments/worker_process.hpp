@@ -33,7 +33,7 @@ class WorkerProcess {
   int event_descriptor() const { return events_; }
   int error_descriptor() const { return errors_; }
 
-  /// Complete lines that have arrived. Does not wait.
+  /// Complete lines that have arrived. Does not wait. Throws Error(plugin) for a line without end.
   std::vector<std::string> read_events();
   void read_errors();
   /// False once the worker has closed its events: it is ending.
@@ -41,7 +41,7 @@ class WorkerProcess {
 
   void ask_to_stop();  ///< SIGTERM
   void kill();         ///< SIGKILL, with all its children
-  /// Waits for the end.
+  /// Waits for the end, and kills a worker that does not come to it in ten seconds.
   Ending wait();
 
   /// The last lines of its standard error and output.

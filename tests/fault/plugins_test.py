@@ -44,6 +44,19 @@ class PluginsTest(RunCase):
             "hang", HEAD.replace("timeout_seconds = 100", "timeout_seconds = 5"))
         self.assertIn("no sign of life for 5 s", message)
 
+    def test_a_flood_of_messages_is_ended_like_a_hang(self):
+        (message, _, _), = self.run_with_fault(
+            "flood", HEAD.replace("timeout_seconds = 100", "timeout_seconds = 5"))
+        self.assertIn("no sign of life for 5 s", message)
+        (kept,), = self.rows("SELECT standard_error FROM failure_view")
+        self.assertIn("endless", kept)
+        self.assertLess(len(kept), 20000)
+
+    def test_closing_every_descriptor_costs_one_trial(self):
+        (message, number, _), = self.run_with_fault("mute")
+        self.assertEqual(number, signal.SIGKILL)
+        self.assertIn("killed by signal 9", message)
+
     def test_eating_memory_costs_one_trial(self):
         # Under sanitizers there is no limit, so the plugin stops by itself.
         settings = {"megabytes": 64} if SANITIZERS else {}

@@ -1,7 +1,8 @@
-// A model and a strategy that work until a moment which their settings name, and then segfault,
-// hang, wait for a file, eat memory, throw across the ABI, answer garbage or write nonsense to
-// every open descriptor: TRELLIS_FAULT says which. For tests of whatever runs plugins. The model
-// reads and writes bytes and answers every prompt with "aaaa" and its end.
+// A model and a strategy that work until a moment which their settings name, and then do what their
+// name says: segfault, hang, wait for a file, eat memory, throw across the ABI, answer garbage,
+// chatter on every open descriptor, flood the standard error, or go mute by closing all of them.
+// For tests of whatever runs plugins. The model reads and writes bytes and answers every prompt
+// with "aaaa" and its end.
 #include <unistd.h>
 
 #include <chrono>
@@ -16,11 +17,16 @@
 #include "trellis/sdk/model.hpp"
 #include "trellis/sdk/strategy.hpp"
 
+namespace trellis::tests {
+extern const char* const fault_name;
+}
+
 namespace {
 
 namespace sdk = trellis::sdk;
+namespace tests = trellis::tests;
 
-constexpr std::string_view kFault = TRELLIS_FAULT;
+const std::string_view kFault = tests::fault_name;
 constexpr std::int32_t kBos = 0, kEos = 1, kFirstByte = 2, kVocabSize = kFirstByte + 256;
 constexpr std::size_t kAnswerLength = 4;
 constexpr std::size_t kChunk = std::size_t{64} << 20U;
@@ -61,6 +67,12 @@ void strike(const Options& options) {
     constexpr std::string_view kNonsense = "{\"event\": [certainly not\n";
     for (int descriptor = 1; descriptor < 16; ++descriptor) {
       [[maybe_unused]] const auto written = write(descriptor, kNonsense.data(), kNonsense.size());
+    }
+  } else if (kFault == "mute") {
+    for (int descriptor = 0; descriptor < 16; ++descriptor) close(descriptor);
+    while (true) std::this_thread::sleep_for(std::chrono::seconds(1));
+  } else if (kFault == "flood") {
+    while (write(STDERR_FILENO, "endless ", 8) > 0) {
     }
   } else if (kFault == "throw") {
     throw_now = true;
