@@ -23,19 +23,48 @@ namespace trellis::tasks {
 namespace {
 
 constexpr uid_t kNobody = 65534;
-constexpr int kNoBubblewrap = 126;          // our child's exit code when it could not start bwrap
-constexpr std::uint64_t kOwnProcesses = 3;  // bubblewrap's own
+constexpr int kNoBubblewrap = 126;  // our child's exit code when it could not start bwrap
+constexpr int kStatus = 3;          // where bwrap tells how far it came; closed inside
 
-std::vector<std::string> wrap(const std::vector<std::string>& command) {
-  std::vector<std::string> all = {
-      "bwrap",      "--unshare-all", "--die-with-parent", "--new-session", "--clearenv",
-      "--cap-drop", "ALL",           "--ro-bind",         "/usr",          "/usr"};
+// The limit of processes is set inside: outside it would count all that the user runs.
+std::vector<std::string> wrap(const std::vector<std::string>& command,
+                              const SandboxLimits& limits) {
+  std::vector<std::string> all = {"bwrap",
+                                  "--unshare-all",
+                                  "--die-with-parent",
+                                  "--new-session",
+                                  "--clearenv",
+                                  "--json-status-fd",
+                                  fmt::to_string(kStatus),
+                                  "--cap-drop",
+                                  "ALL",
+                                  "--ro-bind",
+                                  "/usr",
+                                  "/usr"};
   for (const auto* folder : {"lib", "lib64", "bin", "sbin"}) {
     all.insert(all.end(), {"--symlink", fmt::format("usr/{}", folder), fmt::format("/{}", folder)});
   }
-  all.insert(all.end(),
-             {"--proc", "/proc", "--dev", "/dev", "--size", "16777216", "--tmpfs", "/tmp",
-              "--remount-ro", "/", "--chdir", "/tmp", "--setenv", "PATH", "/usr/bin", "--"});
+  all.insert(all.end(), {"--proc",
+                         "/proc",
+                         "--dev",
+                         "/dev",
+                         "--remount-ro",
+                         "/dev",
+                         "--size",
+                         "16777216",
+                         "--tmpfs",
+                         "/tmp",
+                         "--remount-ro",
+                         "/",
+                         "--chdir",
+                         "/tmp",
+                         "--setenv",
+                         "PATH",
+                         "/usr/bin",
+                         "--",
+                         "/usr/bin/prlimit",
+                         fmt::format("--nproc={}", limits.processes + 1),
+                         "--"});  // and bwrap's own
   all.insert(all.end(), command.begin(), command.end());
   return all;
 }
@@ -46,7 +75,7 @@ void limit(__rlimit_resource resource, std::uint64_t value) {
 }
 
 // Between fork and exec: only calls that are safe there.
-[[noreturn]] void become_sandbox(char* const* arguments, int input, int output,
+[[noreturn]] void become_sandbox(char* const* arguments, int input, int output, int status,
                                  const SandboxLimits& limits) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -55,16 +84,20 @@ void limit(__rlimit_resource resource, std::uint64_t value) {
   limit(RLIMIT_AS, limits.memory_mb << 20);
   limit(RLIMIT_FSIZE, limits.output_kb << 10);
   if (geteuid() == 0) {
-    // The number of processes is not limited for root.
+    // Root has no limit of processes, and more rights than a program should find.
     if (setgroups(0, nullptr) != 0 || setgid(kNobody) != 0 || setuid(kNobody) != 0) {
       _exit(kNoBubblewrap);
     }
   }
-  limit(RLIMIT_NPROC, limits.processes + kOwnProcesses);
   dup2(input, STDIN_FILENO);
   dup2(output, STDOUT_FILENO);
   dup2(output, STDERR_FILENO);
-  for (int descriptor = 3; descriptor < 256; ++descriptor) close(descriptor);
+  if (status == kStatus) {
+    fcntl(kStatus, F_SETFD, 0);
+  } else {
+    dup2(status, kStatus);
+  }
+  close_range(kStatus + 1, ~0U, 0);
   execvp(arguments[0], arguments);
   _exit(kNoBubblewrap);
 }
@@ -108,49 +141,88 @@ void read_output(int descriptor, const SandboxLimits& limits, SandboxResult& res
   }
 }
 
+// What is in the pipe already: its writers are dead.
+std::string read_rest(int descriptor) {
+  std::string text;
+  std::array<char, 4096> buffer;
+  while (true) {
+    const auto count = read(descriptor, buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+}
+
+// A program cannot feign this: bwrap itself tells of the program's end, on a pipe of its own.
+void check_walls(const SandboxResult& result, bool was_killed, const std::string& status) {
+  if (was_killed || status.find("\"exit-code\"") != std::string::npos) return;
+  if (result.exit_code == kNoBubblewrap) {
+    throw sdk::Failure(TRELLIS_UNSUPPORTED,
+                       "programs are only run inside bubblewrap, which cannot be started: install "
+                       "Debian's package bubblewrap");
+  }
+  throw sdk::Failure(TRELLIS_UNSUPPORTED,
+                     fmt::format("bubblewrap cannot build its walls here ({}): allow user "
+                                 "namespaces (sysctl kernel.unprivileged_userns_clone=1, or a "
+                                 "container's seccomp profile)",
+                                 result.output.substr(0, result.output.find('\n'))));
+}
+
+// Its ends are closed with it.
+struct Pipe {
+  Pipe() {
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+      throw sdk::Failure(TRELLIS_INTERNAL, "cannot open a pipe to the sandbox");
+    }
+  }
+  ~Pipe() {
+    close(ends[0]);
+    close_writer();
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+
+  int reader() const { return ends[0]; }
+  int writer() const { return ends[1]; }
+  void close_writer() {
+    if (ends[1] >= 0) close(ends[1]);
+    ends[1] = -1;
+  }
+
+  int ends[2];
+};
+
 }  // namespace
 
 SandboxResult run_in_sandbox(const std::vector<std::string>& command, const std::string& input,
                              const SandboxLimits& limits) {
-  auto words = wrap(command);
+  auto words = wrap(command, limits);
   std::vector<char*> arguments;
   for (auto& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const int in = input_descriptor(input);
-  int out[2];
-  if (pipe2(out, O_CLOEXEC) != 0) {
-    close(in);
-    throw sdk::Failure(TRELLIS_INTERNAL, "cannot open a pipe to the sandbox");
-  }
+  Pipe output;
+  Pipe status;
+  const int input_file = input_descriptor(input);
   const pid_t child = fork();
-  if (child == 0) become_sandbox(arguments.data(), in, out[1], limits);
-  close(in);
-  close(out[1]);
+  if (child == 0) {
+    become_sandbox(arguments.data(), input_file, output.writer(), status.writer(), limits);
+  }
+  close(input_file);
+  output.close_writer();
+  status.close_writer();
   if (child < 0) {
-    close(out[0]);
     throw sdk::Failure(TRELLIS_INTERNAL, "cannot start a process for the sandbox");
   }
   SandboxResult result;
-  read_output(out[0], limits, result);
-  close(out[0]);
+  read_output(output.reader(), limits, result);
   // Its init dies with it, and with the init everything inside.
   kill(-child, SIGKILL);
   kill(child, SIGKILL);
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  int ending = 0;
+  while (waitpid(child, &ending, 0) < 0 && errno == EINTR) {
   }
-  result.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-  if (result.exit_code == kNoBubblewrap) {
-    throw sdk::Failure(TRELLIS_UNSUPPORTED,
-                       "programs are only run inside bubblewrap, which is not installed: install "
-                       "Debian's package bubblewrap");
-  }
-  if (result.output.starts_with("bwrap: ")) {
-    throw sdk::Failure(TRELLIS_UNSUPPORTED,
-                       fmt::format("bubblewrap cannot build its walls here ({}); allow user "
-                                   "namespaces (sysctl kernel.unprivileged_userns_clone=1)",
-                                   result.output.substr(0, result.output.find('\n'))));
-  }
+  result.exit_code = WIFSIGNALED(ending) ? 128 + WTERMSIG(ending) : WEXITSTATUS(ending);
+  check_walls(result, WIFSIGNALED(ending), read_rest(status.reader()));
   return result;
 }
 
