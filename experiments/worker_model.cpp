@@ -148,7 +148,8 @@ class ModelWorker {
       const auto& example = task.examples[prompt.example];
       if (example.references.empty() || task.likelihoods.contains(prompt.example)) continue;
       indices.push_back(prompt.example);
-      requests.push_back({example.source, example.prefix, example.references.front()});
+      requests.push_back(
+          {example.source, example.prefix, example.references.front(), example.reference_ends});
     }
     const auto answers = decode::likelihoods(model, requests, job_.batch_size, context_.cancelled);
     for (std::size_t i = 0; i < indices.size(); ++i) task.likelihoods[indices[i]] = answers[i];
@@ -218,14 +219,21 @@ class ModelWorker {
       for (const auto& [name, value] : scores[i].metrics) record.metrics[name] = stored(value);
       record.details = scores[i].details;
       if (const auto found = task.likelihoods.find(index); found != task.likelihoods.end()) {
-        const auto& likelihood = found->second;
-        record.metrics["perplexity"] =
-            stored(metrics::perplexity(likelihood.negative_log_likelihood, likelihood.tokens));
-        record.metrics["bits_per_byte"] =
-            stored(metrics::bits_per_byte(likelihood.negative_log_likelihood, likelihood.bytes));
+        add_likelihood(record, found->second);
       }
       context_.send({{"event", "sample"}, {"trial", trial.id}, {"sample", sample_to_json(record)}});
     }
+  }
+
+  // A reference that was cut says nothing that compares with models that saw all of it.
+  static void add_likelihood(storage::SampleRecord& record, const decode::Likelihood& likelihood) {
+    const auto& [sum, tokens, bytes, complete] = likelihood;
+    if (!complete) {
+      record.details["likelihood"] = "undefined: the reference is longer than the model's context";
+      return;
+    }
+    record.metrics["perplexity"] = stored(metrics::perplexity(sum, tokens));
+    record.metrics["bits_per_byte"] = stored(metrics::bits_per_byte(sum, bytes));
   }
 
   storage::SampleRecord record_of(plugin::Model& model, const decode::Generation& generation,

@@ -15,7 +15,8 @@ constexpr std::uint64_t kBatch = 64;
 constexpr std::array kKept = {"perplexity", "bits_per_byte"};
 
 plugin::Example example_of(const storage::SampleRecord& sample) {
-  return {sample.example_id, sample.source, sample.prefix, sample.references, {}, 0, sample.fields};
+  return {sample.example_id, sample.source, sample.prefix, sample.references, true, {}, 0,
+          sample.fields};
 }
 
 plugin::Output output_of(const storage::SampleRecord& sample) {

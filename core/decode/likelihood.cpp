@@ -14,7 +14,7 @@ namespace {
 struct Sequence {
   plugin::State state;
   std::vector<std::int32_t> tokens;  // what is fed: prompt and target, without the last token
-  std::vector<std::int32_t> scored;  // target and end symbol
+  std::vector<std::int32_t> scored;  // target, and end symbol
   Rows rows;
 };
 
@@ -24,7 +24,7 @@ Sequence lay_out(plugin::Model& model, const LikelihoodRequest& request, Likelih
   Sequence sequence;
   auto prompt = model.encode_prompt(request.source, request.prefix);
   sequence.scored = model.encode(request.target);
-  if (!facts.eos.empty()) sequence.scored.push_back(facts.eos.front());
+  if (request.ends && !facts.eos.empty()) sequence.scored.push_back(facts.eos.front());
   likelihood.bytes = request.target.size();
   if (facts.max_context) {
     const std::size_t room =

@@ -15,11 +15,12 @@ struct LikelihoodRequest {
   std::string source;
   std::string prefix;
   std::string target;  ///< scored after the prefix, followed by the end symbol
+  bool ends = true;    ///< false: the text goes on, so no end symbol is scored
 };
 
 struct Likelihood {
   double negative_log_likelihood = 0;  ///< nats, over all scored tokens
-  std::uint64_t tokens = 0;            ///< scored: those of the target and the end symbol
+  std::uint64_t tokens = 0;            ///< scored: those of the target, and the end symbol
   std::uint64_t bytes = 0;             ///< of the target's UTF-8
   bool complete = true;                ///< false: the target was cut at the model's context
 };

@@ -15,6 +15,7 @@ Example parse_example(const json& json) {
   example.source = json.value("source", "");
   example.prefix = json.value("prefix", "");
   example.references = json.value("references", std::vector<std::string>());
+  example.reference_ends = json.value("reference_ends", true);
   example.stop = json.value("stop", std::vector<std::string>());
   example.max_new_tokens = json.value("max_new_tokens", std::size_t{0});
   example.fields = json.value("fields", nlohmann::json());

@@ -21,6 +21,7 @@ struct Example {
   std::string source;
   std::string prefix;
   std::vector<std::string> references;
+  bool reference_ends = true;  ///< false: the text goes on after the first reference
   std::vector<std::string> stop;
   std::size_t max_new_tokens = 0;  ///< 0: the task does not say
   nlohmann::json fields;           ///< object or null

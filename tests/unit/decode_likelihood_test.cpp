@@ -34,6 +34,16 @@ TEST(Likelihood, IsTheProductOverTargetAndEnd) {
   EXPECT_EQ(table.counts->fed_tokens, 3U + 4U + 1U);  // the end symbol is not fed
 }
 
+TEST(Likelihood, HasNoEndWhereTheTextGoesOn) {
+  Table table(two_letters());
+  const auto answers = score(table.model, {{"", "", "ab", false}, {"", "a", "", false}});
+  EXPECT_NEAR(answers[0].negative_log_likelihood, -std::log(0.5 * 0.6), 1e-6);
+  EXPECT_EQ(answers[0].tokens, 2U);
+  EXPECT_EQ(answers[0].bytes, 2U);
+  EXPECT_TRUE(answers[0].complete);
+  EXPECT_EQ(answers[1].tokens, 0U);
+}
+
 TEST(Likelihood, OfTheImpossibleIsInfinite) {
   Table table(two_letters());
   EXPECT_EQ(score(table.model, {{"", "", "bb"}})[0].negative_log_likelihood, INFINITY);

@@ -45,17 +45,23 @@ const auto schema =
         .integer("max_new_tokens", &Options::max_new_tokens, {.at_least = 1},
                  "Longest output in tokens, unless the experiment says otherwise.");
 
-// Says for each program of a JSON list whether it is Python.
+// Says for each [text, is a line] of a JSON list whether it is Python. A line that is one part of a
+// statement, such as `else:`, is completed to a whole one.
 constexpr const char* kParser = R"(
 import ast, json, sys, warnings
 warnings.simplefilter("ignore")
-def parses(program):
+WHOLE = [("", ""), ("", " pass"), ("if x: pass\n", " pass"), ("try: pass\n", " pass"),
+         ("", " pass\nfinally: pass"), ("", "\ndef f(): pass")]
+def is_program(text):
     try:
-        ast.parse(program)
-        return True
+        return bool(ast.parse(text).body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-print(json.dumps([parses(program) for program in json.load(sys.stdin)]))
+def parses(text, is_line):
+    if not is_line or not text.strip():
+        return is_program(text)
+    return any(is_program(before + text.strip() + after) for before, after in WHOLE)
+print(json.dumps([parses(*text) for text in json.load(sys.stdin)]))
 )";
 
 std::string joined(const std::vector<std::string>& lines) {
@@ -82,7 +88,7 @@ class Code {
   static Json description() {
     return {{"id", "code"},
             {"kind", "task"},
-            {"version", "1.0.0"},
+            {"version", "1.1.0"},
             {"summary", "Completes Python programs and runs them against tests in a sandbox."},
             {"reference", "Chen et al. 2021; Austin et al. 2021"},
             {"metrics", tasks::known_metrics({"passes", "parses", "exact_match", "edit_similarity",
@@ -112,11 +118,13 @@ class Code {
 
   Json score(const Json& samples) const {
     std::vector<std::string> programs;
+    Json texts = Json::array();
     for (const auto& sample : samples) {
-      programs.push_back(sample.at("example").value("prefix", "") +
-                         sample.at("output").get<std::string>());
+      const auto& example = sample.at("example");
+      programs.push_back(example.value("prefix", "") + sample.at("output").get<std::string>());
+      texts.push_back({programs.back(), is_line(example)});
     }
-    const auto parse = parses(programs);
+    const auto parse = parses(texts);
     std::size_t next = 0;
     return tasks::score_each(samples, [&](const tasks::Scored& sample) {
       const std::size_t i = next++;
@@ -145,12 +153,21 @@ class Code {
     return {{"metrics", scores}, {"details", details}};
   }
 
-  std::vector<bool> parses(const std::vector<std::string>& programs) const {
+  // Lines of code without tests are scored as what they are, not as whole programs.
+  static bool is_line(const Json& example) {
+    if (example.contains("prefix") || example.value("fields", Json::object()).contains("tests")) {
+      return false;
+    }
+    const auto references = example.value("references", std::vector<std::string>());
+    return !references.empty() && references.front().find('\n') == std::string::npos;
+  }
+
+  std::vector<bool> parses(const Json& texts) const {
     const auto result = tasks::run_in_sandbox(
-        {options_.python, "-I", "-c", kParser}, Json(programs).dump(),
+        {options_.python, "-I", "-c", kParser}, texts.dump(),
         {.seconds = 60, .memory_mb = 2048, .processes = 16, .output_kb = 1024});
     const auto answer = Json::parse(result.output, nullptr, false);
-    if (!answer.is_array() || answer.size() != programs.size()) {
+    if (!answer.is_array() || answer.size() != texts.size()) {
       throw sdk::Failure(TRELLIS_INTERNAL,
                          "the parser gave no answer: " + last_line(result.output));
     }

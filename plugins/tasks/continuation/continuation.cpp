@@ -29,7 +29,7 @@ const auto schema =
         .path("test", &Options::test,
               "Test text; JSON Lines may give `prefix` and `references` themselves.")
         .integer("prefix_characters", &Options::prefix_characters, {.at_least = 0},
-                 "How much of each test text the model is shown.")
+                 "How much of a test text the model is shown before each reference.")
         .integer("target_characters", &Options::target_characters, {.at_least = 1},
                  "How much of what follows is the reference.")
         .strings("stop", &Options::stop, "Texts at which the output ends.")
@@ -47,7 +47,7 @@ class Continuation {
   static Json description() {
     return {{"id", "continuation"},
             {"kind", "task"},
-            {"version", "1.0.0"},
+            {"version", "1.1.0"},
             {"summary", "Continues texts: how well they are expected, how varied the output is."},
             {"reference", "Holtzman et al. 2020; Welleck et al. 2020 (repetition)"},
             {"metrics", tasks::known_metrics({"bits_per_byte", "perplexity", "distinct_1",
@@ -86,17 +86,22 @@ class Continuation {
       return tasks::read_json_lines(
           path, split, [this](const tasks::Record& record, trellis_split of) {
             if (record.has("prefix") || record.has("references")) {
-              return std::vector<Json>{
-                  {{"prefix", record.text("prefix")}, {"references", record.texts("references")}}};
+              Json example = {{"prefix", record.text("prefix")},
+                              {"references", record.texts("references")}};
+              tasks::keep_fields(record, {"id", "prefix", "references"}, example);
+              return std::vector{std::move(example)};
             }
-            return whole_or_cut(record.text("text"), of, false);
+            auto examples = whole_or_cut(record.text("text"), of, false);
+            for (auto& example : examples) tasks::keep_fields(record, {"id", "text"}, example);
+            return examples;
           });
     }
     return whole_or_cut(text::read_text(path), split, true);
   }
 
-  // Training reads texts whole (the trainer cuts its windows by tokens); a test text is cut into
-  // what is shown and what should follow, a plain file into many such windows.
+  // Training reads texts whole (the trainer cuts its windows by tokens). A test text is cut into
+  // what is shown and what should follow. A plain file gives many such windows: each begins one
+  // reference after the last, so that all of the file but its first prefix is scored, once.
   std::vector<Json> whole_or_cut(const std::string& content, trellis_split split, bool many) const {
     if (split != TRELLIS_SPLIT_TEST) return {{{"references", {content}}}};
     const auto pieces = text::split_code_points(content);
@@ -104,10 +109,12 @@ class Continuation {
     const auto prefix = static_cast<std::size_t>(options_.prefix_characters);
     const auto target = static_cast<std::size_t>(options_.target_characters);
     std::vector<Json> windows;
-    for (std::size_t begin = 0; begin + prefix < all.size(); begin += prefix + target) {
+    for (std::size_t begin = 0; begin + prefix < all.size(); begin += target) {
       const auto rest = all.subspan(begin + prefix);
+      const auto size = std::min(rest.size(), target);
       windows.push_back({{"prefix", join(all.subspan(begin, prefix))},
-                         {"references", {join(rest.first(std::min(rest.size(), target)))}}});
+                         {"references", {join(rest.first(size))}},
+                         {"reference_ends", size == rest.size()}});
       if (!many) break;
     }
     return windows;

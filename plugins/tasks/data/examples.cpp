@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 #include "core/text/lines.hpp"
 
 namespace trellis::tasks {
@@ -125,12 +123,14 @@ Json common_example(const Record& record) {
     example["references"] = {record.text(record.has("target") ? "target" : "reference")};
   }
   if (example["references"].empty()) record.fail("\"references\" must not be empty");
-  for (const auto& [key, value] : record.json().items()) {
-    static const std::set<std::string> kUsed = {"id", "source", "references", "target",
-                                                "reference"};
-    if (!kUsed.contains(key)) example["fields"][key] = value;
-  }
+  keep_fields(record, {"id", "source", "references", "target", "reference"}, example);
   return example;
+}
+
+void keep_fields(const Record& record, const std::set<std::string>& used, Json& example) {
+  for (const auto& [key, value] : record.json().items()) {
+    if (!used.contains(key)) example["fields"][key] = value;
+  }
 }
 
 }  // namespace trellis::tasks

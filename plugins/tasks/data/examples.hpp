@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -70,5 +70,8 @@ class Examples {
 /// {"source", "references"} of a record in the common form: key `source`, and `references` (a list)
 /// or `target` or `reference` (a text). Fields that are neither are kept in "fields".
 Json common_example(const Record& record);
+
+/// Copies all keys of the record but the `used` ones to the example's "fields".
+void keep_fields(const Record& record, const std::set<std::string>& used, Json& example);
 
 }  // namespace trellis::tasks

@@ -2,6 +2,7 @@
 #include "core/metrics/answers.hpp"
 #include "core/metrics/bleu.hpp"
 #include "core/metrics/chrf.hpp"
+#include "core/text/unicode.hpp"
 #include "plugins/tasks/data/examples.hpp"
 #include "plugins/tasks/data/scoring.hpp"
 #include "trellis/sdk/task.hpp"
@@ -14,6 +15,7 @@ using sdk::Json;
 struct Options {
   std::string train, valid, test;
   std::int64_t context_turns = 3;
+  std::int64_t context_characters = 0;
   std::int64_t max_new_tokens = 64;
 };
 
@@ -24,6 +26,8 @@ const auto schema =
         .path("valid", &Options::valid, "Validation dialogues.")
         .integer("context_turns", &Options::context_turns, {.at_least = 1, .at_most = 1000},
                  "How many turns before the answer the model is shown.")
+        .integer("context_characters", &Options::context_characters, {.at_least = 0},
+                 "Oldest turns are left out while the shown ones are longer; 0 for no limit.")
         .group("evaluation")
         .path("test", &Options::test, "Test dialogues.")
         .integer("max_new_tokens", &Options::max_new_tokens, {.at_least = 1},
@@ -34,7 +38,7 @@ class Dialogue {
   static Json description() {
     return {{"id", "dialogue"},
             {"kind", "task"},
-            {"version", "1.0.0"},
+            {"version", "1.1.0"},
             {"summary", "Answers the last turn of a dialogue."},
             {"reference", "Li et al. 2016 (distinct-n); Li et al. 2017 (turns as examples)"},
             {"metrics", tasks::known_metrics({"chrf", "bleu", "f1", "exact_match", "distinct_1",
@@ -87,15 +91,28 @@ class Dialogue {
     if (turns.size() < 2) record.fail("\"turns\" must hold at least two turns");
     std::vector<Json> examples;
     for (std::size_t answer = 1; answer < turns.size(); ++answer) {
-      const auto shown = std::min(answer, static_cast<std::size_t>(options_.context_turns));
-      std::string context;
-      for (std::size_t turn = answer - shown; turn < answer; ++turn) {
-        if (!context.empty()) context += '\n';
-        context += turns[turn];
-      }
-      examples.push_back({{"source", context}, {"references", {turns[answer]}}});
+      Json example = {{"source", context_of(std::span(turns).first(answer))},
+                      {"references", {turns[answer]}}};
+      tasks::keep_fields(record, {"id", "turns"}, example);
+      examples.push_back(std::move(example));
     }
     return examples;
+  }
+
+  // The latest turns, one a line. A model that cuts a long source cuts its end, which is what an
+  // answer needs most; so a limit drops whole turns from the beginning instead.
+  std::string context_of(std::span<const std::string> turns) const {
+    const auto most = static_cast<std::size_t>(options_.context_characters);
+    std::string context;
+    std::size_t characters = 0;
+    std::size_t shown = 0;
+    for (auto turn = turns.rbegin(); turn != turns.rend(); ++turn, ++shown) {
+      if (shown == static_cast<std::size_t>(options_.context_turns)) break;
+      characters += text::split_code_points(*turn).size() + 1;
+      if (most > 0 && shown > 0 && characters > most + 1) break;
+      context = shown == 0 ? *turn : *turn + '\n' + context;
+    }
+    return context;
   }
 
   Options options_;

@@ -28,6 +28,8 @@ typedef struct trellis_task {
    *    "source": "...",            what the model is given to read; may be absent
    *    "prefix": "...",            what the output continues; may be absent
    *    "references": ["..."],      may be empty
+   *    "reference_ends": false,    the first reference is cut from a text that goes on, so no end
+   *                                symbol is scored after it; true if absent
    *    "stop": ["\n"],             stop strings, optional
    *    "max_new_tokens": 64,       optional; a config's own limit goes first
    *    "fields": {...}}            anything scoring or a person needs, kept with the sample
