@@ -1,9 +1,8 @@
 #include "experiments/task_data.hpp"
 
 #include <algorithm>
-#include <unordered_set>
 
-#include "core/text/unicode.hpp"
+#include "experiments/contamination.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -11,14 +10,6 @@ namespace {
 plugin::TrainingExample as_training_data(const plugin::Example& example) {
   return {example.source,
           example.prefix + (example.references.empty() ? "" : example.references.front())};
-}
-
-std::string key_of(const plugin::Example& example) {
-  const auto pair = as_training_data(example);
-  std::string key(text::strip(pair.source));
-  key += '\0';
-  key += text::strip(pair.target);
-  return key;
 }
 
 }  // namespace
@@ -29,22 +20,20 @@ TaskFacts survey(plugin::Task& task) {
                   task.count(TRELLIS_SPLIT_TEST),
                   {},
                   {}};
-  std::unordered_set<std::string> test_keys;
+  TestTexts test;
   for (std::uint64_t i = 0; i < facts.test; ++i) {
-    test_keys.insert(key_of(task.example(TRELLIS_SPLIT_TEST, i)));
+    auto example = task.example(TRELLIS_SPLIT_TEST, i);
+    const auto pair = as_training_data(example);
+    test.add(std::move(example.id), pair.source, pair.target);
   }
-  std::unordered_set<std::string> seen;
   for (const auto split : {TRELLIS_SPLIT_TRAIN, TRELLIS_SPLIT_VALID}) {
     const auto count = split == TRELLIS_SPLIT_TRAIN ? facts.train : facts.valid;
     for (std::uint64_t i = 0; i < count; ++i) {
-      auto key = key_of(task.example(split, i));
-      if (test_keys.contains(key)) seen.insert(std::move(key));
+      const auto pair = as_training_data(task.example(split, i));
+      test.compare(pair.source, pair.target);
     }
   }
-  for (std::uint64_t i = 0; i < facts.test && !seen.empty(); ++i) {
-    const auto example = task.example(TRELLIS_SPLIT_TEST, i);
-    if (seen.contains(key_of(example))) facts.contaminated.push_back(example.id);
-  }
+  facts.contaminated = test.seen();
   return facts;
 }
 

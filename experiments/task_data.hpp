@@ -9,8 +9,8 @@
 
 namespace trellis::experiments {
 
-/// Counts the splits and finds the test examples that are training or validation examples too:
-/// those that a model has seen whole, source and target, apart from white space around them.
+/// Counts the splits and finds the test examples that are in the training or validation data:
+/// those that a model has seen whole, apart from white space around them.
 TaskFacts survey(plugin::Task& task);
 
 /// A split as training data: the model learns prefix + first reference as the target of the

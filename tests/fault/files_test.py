@@ -58,6 +58,15 @@ class DataTest(RunCase):
         self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY, "--dry-run"), 0,
                          "x.toml:7:1: contamination: task translation: 1 of 2 test examples")
 
+    def test_a_test_text_inside_the_training_text_is_contamination(self):
+        words = [f"word{n}" for n in range(400)]
+        (self.path / "train.txt").write_text(" ".join(words), encoding="utf-8")
+        (self.path / "test.txt").write_text(" ".join(words[100:120] + ["other"] * 20))
+        task = HEAD.replace("translation", "continuation").replace(".jsonl", ".txt")
+        task += "prefix_characters = 40\ntarget_characters = 60\n"
+        self.assert_ends(self.run_config(task + NGRAM + GREEDY, "--dry-run"), 0,
+                         "contamination: task continuation: 2 of 4 test examples")
+
 
 class DatabaseTest(RunCase):
     def test_a_full_disk_stops_the_run_and_the_next_goes_on(self):
