@@ -50,6 +50,11 @@ TEST_F(CodeTask, PassesWhatIsRight) {
   expect("    return n\n", 1, 0);
   expect("    return n +\n", 0, 0);
   expect("  \tif", 0, 0);
+  const std::string described = "def f(n):\n    \"\"\"Return one more.\"\"\"\n";
+  const auto nothing = score("    \n", "assert f(1) == 2\n", described);
+  if (nothing) {
+    EXPECT_EQ(nothing->metrics.find("parses")->second.value, 0);
+  }
 }
 
 TEST_F(CodeTask, IsNotFooledByAnEarlyEnd) {

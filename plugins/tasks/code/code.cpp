@@ -4,6 +4,7 @@
 
 #include "core/metrics/answers.hpp"
 #include "core/metrics/edit_similarity.hpp"
+#include "core/text/unicode.hpp"
 #include "plugins/tasks/code/sandbox.hpp"
 #include "plugins/tasks/data/examples.hpp"
 #include "plugins/tasks/data/scoring.hpp"
@@ -128,7 +129,8 @@ class Code {
     std::size_t next = 0;
     return tasks::score_each(samples, [&](const tasks::Scored& sample) {
       const std::size_t i = next++;
-      return score_one(sample, programs[i], parse[i]);
+      // A description with nothing after it is Python too, but none that the model wrote.
+      return score_one(sample, programs[i], parse[i] && !text::strip(sample.output).empty());
     });
   }
 
