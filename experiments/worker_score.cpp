@@ -13,6 +13,7 @@ constexpr std::uint64_t kBatch = 64;
 
 // What the metrics of likelihood need is not in the texts: they stay as the model's run left them.
 constexpr std::array kKept = {"perplexity", "bits_per_byte"};
+constexpr const char* kKeptDetail = "likelihood";
 
 plugin::Example example_of(const storage::SampleRecord& sample) {
   return {sample.example_id, sample.source, sample.prefix, sample.references, true, {}, 0,
@@ -55,6 +56,9 @@ void run_score(const WorkerContext& context, const ScoreJob& job) {
           if (found != samples[i].metrics.end()) record.metrics[name] = found->second;
         }
         record.details = scores[i].details;
+        if (const auto& details = samples[i].details; details.contains(kKeptDetail)) {
+          record.details[kKeptDetail] = details[kKeptDetail];
+        }
         records.push_back(sample_to_json(record));
       }
       context.send({{"event", "scores"}, {"trial", trial}, {"samples", records}});
