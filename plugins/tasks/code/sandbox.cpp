@@ -16,6 +16,8 @@
 #include <cmath>
 #include <csignal>
 #include <cstring>
+#include <iterator>
+#include <sstream>
 
 #include "trellis/sdk/failure.hpp"
 
@@ -24,47 +26,24 @@ namespace {
 
 constexpr uid_t kNobody = 65534;
 constexpr int kNoBubblewrap = 126;  // our child's exit code when it could not start bwrap
-constexpr int kStatus = 3;          // where bwrap tells how far it came; closed inside
+constexpr int kStatus = 3;          // where bwrap tells of the program's end; closed inside
+
+constexpr const char* kWalls =
+    "bwrap --unshare-all --die-with-parent --new-session --clearenv --cap-drop ALL "
+    "--json-status-fd 3 "
+    "--ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 "
+    "--symlink usr/bin /bin --symlink usr/sbin /sbin "
+    "--proc /proc --dev /dev --remount-ro /dev "
+    "--size 16777216 --tmpfs /tmp --remount-ro / "
+    "--chdir /tmp --setenv PATH /usr/bin --";
 
 // The limit of processes is set inside: outside it would count all that the user runs.
 std::vector<std::string> wrap(const std::vector<std::string>& command,
                               const SandboxLimits& limits) {
-  std::vector<std::string> all = {"bwrap",
-                                  "--unshare-all",
-                                  "--die-with-parent",
-                                  "--new-session",
-                                  "--clearenv",
-                                  "--json-status-fd",
-                                  fmt::to_string(kStatus),
-                                  "--cap-drop",
-                                  "ALL",
-                                  "--ro-bind",
-                                  "/usr",
-                                  "/usr"};
-  for (const auto* folder : {"lib", "lib64", "bin", "sbin"}) {
-    all.insert(all.end(), {"--symlink", fmt::format("usr/{}", folder), fmt::format("/{}", folder)});
-  }
-  all.insert(all.end(), {"--proc",
-                         "/proc",
-                         "--dev",
-                         "/dev",
-                         "--remount-ro",
-                         "/dev",
-                         "--size",
-                         "16777216",
-                         "--tmpfs",
-                         "/tmp",
-                         "--remount-ro",
-                         "/",
-                         "--chdir",
-                         "/tmp",
-                         "--setenv",
-                         "PATH",
-                         "/usr/bin",
-                         "--",
-                         "/usr/bin/prlimit",
-                         fmt::format("--nproc={}", limits.processes + 1),
-                         "--"});  // and bwrap's own
+  std::istringstream walls(kWalls);
+  std::vector<std::string> all{std::istream_iterator<std::string>(walls), {}};
+  const auto processes = limits.processes + 1;  // and bwrap's own
+  all.insert(all.end(), {"/usr/bin/prlimit", fmt::format("--nproc={}", processes), "--"});
   all.insert(all.end(), command.begin(), command.end());
   return all;
 }
