@@ -136,8 +136,8 @@ typedef struct trellis_model_train {
 typedef struct trellis_attention_sink {
   uint32_t struct_size;
   void* context;
-  void (*write)(void* context, const char* kind, int32_t layer, const float* weights,
-                int32_t heads, int32_t queries, int32_t keys);
+  void (*write)(void* context, const char* kind, int32_t layer, const float* weights, int32_t heads,
+                int32_t queries, int32_t keys);
 } trellis_attention_sink;
 
 typedef struct trellis_model_attention {

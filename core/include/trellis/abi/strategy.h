@@ -67,9 +67,9 @@ typedef struct trellis_logits_processor_factory {
 
 typedef int32_t trellis_finish_reason;
 enum {
-  TRELLIS_FINISH_EOS = 0,    /* the last token is an end symbol */
-  TRELLIS_FINISH_STOP = 1,   /* the text holds a stop string */
-  TRELLIS_FINISH_LENGTH = 2, /* no room for more tokens */
+  TRELLIS_FINISH_EOS = 0,     /* the last token is an end symbol */
+  TRELLIS_FINISH_STOP = 1,    /* the text holds a stop string */
+  TRELLIS_FINISH_LENGTH = 2,  /* no room for more tokens */
   TRELLIS_FINISH_STRATEGY = 3 /* the strategy had another reason */
 };
 
@@ -113,10 +113,10 @@ typedef struct trellis_view {
   size_t prompt_count;
   const int32_t* eos; /* [eos_count] */
   size_t eos_count;
-  uint64_t round;         /* 0, 1, 2 ... */
-  size_t max_new_tokens;  /* the limit of the whole search */
-  size_t remaining;       /* how many more tokens the longest hypothesis may get, at least 1 */
-  int32_t last_round;     /* remaining == 1 */
+  uint64_t round;        /* 0, 1, 2 ... */
+  size_t max_new_tokens; /* the limit of the whole search */
+  size_t remaining;      /* how many more tokens the longest hypothesis may get, at least 1 */
+  int32_t last_round;    /* remaining == 1 */
   const trellis_noise* noise;
 } trellis_view;
 
