@@ -11,6 +11,7 @@ if(NOT Torch_FOUND)
                       "CMAKE_PREFIX_PATH, or configure with -DTRELLIS_TORCH=OFF")
 endif()
 message(STATUS "LibTorch ${Torch_VERSION}")
+set_property(GLOBAL PROPERTY TRELLIS_TORCH_VERSION ${Torch_VERSION}) # for those outside this folder
 add_library(trellis_torch INTERFACE)
 target_link_libraries(trellis_torch INTERFACE ${TORCH_LIBRARIES})
 target_include_directories(trellis_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
