@@ -1,38 +1,16 @@
 #include "storage/queries.hpp"
 
 #include <algorithm>
-#include <array>
-#include <numeric>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/metrics/edit_similarity.hpp"
+#include "core/text/unicode.hpp"
 #include "storage/migrations.hpp"
 #include "storage/reader_implementation.hpp"
 
 namespace trellis::storage {
 namespace {
-
-TrialStatus status_from(const std::string& name) {
-  for (const auto status : {TrialStatus::running, TrialStatus::done, TrialStatus::failed}) {
-    if (name == to_string(status)) return status;
-  }
-  return TrialStatus::pending;
-}
-
-/// Levenshtein distance in bytes.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const auto above = row[j + 1];
-      row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (a[i] == b[j] ? 0U : 1U)});
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
 
 constexpr std::string_view experiment_sql =
     "SELECT experiment, name, created, seed, config_text, "
@@ -71,7 +49,7 @@ TrialRow trial_at(const Query& query) {
   row.record.expected_samples = query.count_at(7);
   row.model_label = query.text_at(8);
   row.task_label = query.text_at(9);
-  row.status = status_from(query.text_at(10));
+  row.status = trial_status(query.text_at(10));
   row.stored_samples = query.count_at(11);
   row.totals.prompt_tokens = query.count_at(12);
   row.totals.delivered_tokens = query.count_at(13);
@@ -139,10 +117,12 @@ ExperimentRow Reader::experiment(std::string_view name) {
   const auto found =
       std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.name == name; });
   if (found != rows.end()) return *found;
-  const auto nearest =
-      std::min_element(rows.begin(), rows.end(), [&](const auto& a, const auto& b) {
-        return edit_distance(a.name, name) < edit_distance(b.name, name);
-      });
+  const auto distance = [&](const ExperimentRow& row) {
+    const auto a = text::to_code_points(row.name);
+    const auto b = text::to_code_points(name);
+    return metrics::edit_distance({a.data(), a.size()}, {b.data(), b.size()});
+  };
+  const auto nearest = std::ranges::min_element(rows, {}, distance);
   throw Error(Fault::usage, path + ": holds no experiment '" + std::string(name) +
                                 "'; the nearest name is '" + nearest->name + "'");
 }

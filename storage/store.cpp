@@ -15,11 +15,6 @@ namespace {
 
 constexpr std::array<std::string_view, 4> status_names{"pending", "running", "done", "failed"};
 
-TrialStatus status_from(const std::string& name) {
-  const auto found = std::find(status_names.begin(), status_names.end(), name);
-  return static_cast<TrialStatus>(found - status_names.begin());
-}
-
 void put_models(Connection& connection, std::int64_t experiment,
                 const std::vector<ModelRecord>& models) {
   connection.query("DELETE FROM experiment_models WHERE experiment = ?").integer(experiment).run();
@@ -148,6 +143,11 @@ std::string_view to_string(TrialStatus status) {
   return status_names[static_cast<std::size_t>(status)];
 }
 
+TrialStatus trial_status(std::string_view name) {
+  const auto* const found = std::find(status_names.begin(), status_names.end(), name);
+  return static_cast<TrialStatus>(found - status_names.begin());
+}
+
 std::string now_utc() {
   const auto now = std::chrono::system_clock::now();
   const auto seconds = std::chrono::system_clock::to_time_t(now);
@@ -237,7 +237,7 @@ TrialStatus Store::status(const std::string& trial) {
     if (!query.step()) {
       throw Error(Fault::usage, connection.path().string() + ": holds no trial " + trial);
     }
-    result = status_from(query.text_at(0));
+    result = trial_status(query.text_at(0));
   });
   return result;
 }

@@ -125,6 +125,8 @@ struct FailureRecord {
 
 enum class TrialStatus { pending, running, done, failed };
 std::string_view to_string(TrialStatus status);
+/// The status of that name, which must be one that to_string gives (the schema sees to it).
+TrialStatus trial_status(std::string_view name);
 
 struct TrialTotals {
   std::uint64_t prompt_tokens = 0;
