@@ -8,6 +8,7 @@
 #include "experiments/config.hpp"
 #include "experiments/plan.hpp"
 #include "experiments/sweep.hpp"
+#include "tests/abi/host.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -15,14 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-const trellis_host kHost = {sizeof(trellis_host),
-                            TRELLIS_ABI_MAJOR,
-                            TRELLIS_ABI_MINOR,
-                            nullptr,
-                            [](void*, std::int32_t, const char*, std::size_t) {},
-                            [](void*) -> std::int32_t { return 0; },
-                            [](void*) -> std::int32_t { return 1; }};
 
 class ConfigTest : public testing::Test {
  protected:
@@ -57,7 +50,7 @@ class ConfigTest : public testing::Test {
   }
 
   fs::path folder_;
-  plugin::Registry registry_{{TRELLIS_BINARY_DIR "/lib/trellis/plugins"}, kHost};
+  plugin::Registry registry_{{TRELLIS_BINARY_DIR "/lib/trellis/plugins"}, tests::quiet_host()};
 };
 
 const std::string kHead =
