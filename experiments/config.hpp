@@ -88,8 +88,8 @@ ExperimentOptions read_experiment_options(const nlohmann::json& settings);
 /// The value of an environment variable, or nothing.
 using Environment = std::function<std::optional<std::string>(const std::string&)>;
 
-/// `overrides`: "experiment.samples=3", "model.hidden_size=64" (every model),
-/// "model.lstm.hidden_size=64" (by label or plugin); values are TOML, or else plain text. Throws
+/// `overrides`: "experiment.samples=3", "model.hidden=64" (every model),
+/// "model.lstm.hidden=64" (by label or plugin); values are TOML, or else plain text. Throws
 /// Error(usage) with one line "file:line:column: what is wrong" for every mistake.
 Config read_config(const std::filesystem::path& path, const std::vector<std::string>& overrides,
                    const plugin::Registry& registry, const Environment& environment);

@@ -26,7 +26,7 @@ const sdk::Settings<ExperimentOptions>& schema() {
           .number("timeout_seconds", &ExperimentOptions::timeout_seconds, {.above = 0},
                   "A worker that gives no sign of life for this long is stopped.")
           .number("memory_gb", &ExperimentOptions::memory_gb, {.at_least = 0},
-                  "Most memory of one worker; 0 for nine tenths of the machine's.");
+                  "Most memory of one worker; 0 for its share of nine tenths of the machine's.");
   return schema;
 }
 

@@ -32,7 +32,7 @@ void add_config_options(CLI::App& command, RunArguments& arguments) {
   command.add_option("config", arguments.config, "The experiment, a TOML file")->required();
   command
       .add_option("--set", arguments.overrides,
-                  "Overrides a key: experiment.samples=3, model.hidden_size=64 (all models), "
+                  "Overrides a key: experiment.samples=3, model.hidden=64 (all models), "
                   "strategy.beam.num_beams=[2,4] (by label or plugin)")
       ->type_name("KEY=VALUE")
       ->take_all();
