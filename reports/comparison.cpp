@@ -240,13 +240,15 @@ int decimals_of(const std::vector<Arm>& arms, std::size_t column) {
 void mark_best(std::vector<Arm>& arms, std::size_t column, std::optional<bool> higher_is_better) {
   if (!higher_is_better) return;
   std::optional<double> best;
+  bool differ = arms.size() == 1;
   for (const auto& arm : arms) {
     const auto& value = arm.row.cells[column].value;
+    differ = differ || value != arms.front().row.cells[column].value;
     if (value && (!best || (*higher_is_better ? *value > *best : *value < *best))) best = value;
   }
   for (auto& arm : arms) {
     auto& cell = arm.row.cells[column];
-    cell.best = best && cell.value == best;
+    cell.best = differ && best && cell.value == best;
   }
 }
 

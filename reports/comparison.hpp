@@ -46,7 +46,7 @@ struct Cell {
   std::optional<double> adjusted_p;  ///< after Holm's correction
   std::uint64_t pairs = 0;
   bool significant = false;
-  bool best = false;  ///< of its column; never where no direction is known
+  bool best = false;  ///< of its column; never where no direction is known or all arms are equal
 
   /// Half the interval's width, what is shown after "±".
   std::optional<double> half_width() const {

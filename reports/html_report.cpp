@@ -29,6 +29,13 @@ html::Data read_data(storage::Reader& reader, const std::string& experiment,
   return data;
 }
 
+// "2026-11-25T01:17:08.316Z" as people read it.
+std::string minutes_of(std::string time) {
+  if (time.size() < 16 || time[10] != 'T') return time;
+  time[10] = ' ';
+  return time.substr(0, 16) + " UTC";
+}
+
 std::string contents(bool with_failures) {
   std::string text = "<nav aria-label=\"Sections\"><ul>";
   const auto link = [&](const char* anchor, const char* name) {
@@ -59,10 +66,11 @@ std::string html_report(storage::Reader& reader, const std::string& experiment,
       "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{0} · "
       "Trellis</title>\n<style>{1}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#main\">Skip "
       "to the results</a>\n<header class=\"page\"><p class=\"kicker\">Trellis "
-      "report</p>\n<h1><bdi>{0}</bdi></h1>\n<p>Begun {2}, seed {3}.</p>\n{4}</header>\n<main "
+      "report</p>\n<h1><bdi>{0}</bdi></h1>\n<p>Begun <time datetime=\"{5}\">{2}</time>, seed "
+      "{3}.</p>\n{4}</header>\n<main "
       "id=\"main\" class=\"page\">\n",
-      name, html::style_sheet(), html::escape(row.created), row.seed,
-      contents(!data.failures.empty()));
+      name, html::style_sheet(), html::escape(minutes_of(row.created)), row.seed,
+      contents(!data.failures.empty()), html::escape(row.created));
   page += html::summary(data);
   page += html::leaderboard(data);
   page += html::quality_and_diversity(data);

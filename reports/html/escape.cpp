@@ -63,6 +63,13 @@ std::string trial_link(const Data& data, const std::string& trial, const std::st
   return fmt::format("<a href=\"#{}\">{}</a>", found->second, markup);
 }
 
+std::string language(const nlohmann::json& settings, const char* setting) {
+  const auto found = settings.find(setting);
+  if (found == settings.end() || !found->is_string()) return "";
+  const auto code = found->get<std::string>();
+  return code.empty() ? "" : fmt::format(" lang=\"{}\"", escape(code));
+}
+
 std::string scrolling(const std::string& label, const std::string& table) {
   return fmt::format(
       "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{}\">{}</div>\n",

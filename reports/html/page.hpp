@@ -34,6 +34,8 @@ std::string escape_cut(std::string_view text, std::size_t limit);
 std::string arm_name(const std::string& model, const std::string& strategy);
 /// A link to the trial's row, with escaped text.
 std::string trial_link(const Data& data, const std::string& trial, const std::string& markup);
+/// ` lang="de"` where one of a task's settings names the language, else nothing.
+std::string language(const nlohmann::json& settings, const char* setting);
 /// A table that scrolls within its own box on small screens.
 std::string scrolling(const std::string& label, const std::string& table);
 

@@ -5,13 +5,34 @@
 namespace trellis::reports::html {
 namespace {
 
-std::string json_markup(const nlohmann::json& json) {
-  return escape(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+std::string value_text(const std::string& name, const nlohmann::json& value) {
+  if (name.ends_with("_bytes") && value.is_number())
+    return fmt::format("{:.1f} GiB", value.get<double>() / (1 << 30));
+  if (value.is_string() && value.get_ref<const std::string&>().empty()) return "–";
+  if (value.is_string()) return value.get<std::string>();
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string details_of(const std::string& title, const nlohmann::json& json) {
-  return fmt::format("<details><summary>{}</summary><pre>{}</pre></details>\n", title,
-                     json_markup(json));
+// One row a value; the names of nested ones are joined by dots.
+std::string rows_of(const std::string& before, const nlohmann::json& json) {
+  std::string rows;
+  for (const auto& [name, value] : json.items()) {
+    if (value.is_object() && !value.empty()) {
+      rows += rows_of(before + name + ".", value);
+    } else {
+      rows += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escape(before + name),
+                          escape(value_text(name, value)));
+    }
+  }
+  return rows;
+}
+
+// `title` is markup.
+std::string details_of(const std::string& title, const nlohmann::json& json, bool open = false) {
+  return fmt::format(
+      "<details{}><summary>{}</summary><table class=\"values\"><tbody>\n{}</tbody></table>"
+      "</details>\n",
+      open ? " open" : "", title, rows_of("", json));
 }
 
 }  // namespace
@@ -79,7 +100,7 @@ std::string settings(const Data& data) {
                         {"settings", task.settings},
                         {"test_examples", task.test_examples}});
   }
-  text += details_of("Environment", experiment.environment);
+  text += details_of("Environment", experiment.environment, true);
   text += fmt::format("<details><summary>The experiment's file</summary><pre>{}</pre></details>\n",
                       escape(experiment.config_text));
   return text + "</section>\n";

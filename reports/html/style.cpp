@@ -59,7 +59,7 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; pa
 .scroll { overflow-x: auto; margin: .8rem 0 1.4rem; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums;
         min-width: 100%; }
-caption { text-align: left; padding-bottom: .5rem; max-width: 46rem; }
+caption { text-align: left; padding-bottom: .5rem; max-width: min(46rem, calc(100vw - 2rem)); }
 th, td { padding: .42rem .8rem; text-align: left; vertical-align: baseline;
          border-bottom: .06rem solid var(--line); }
 th:first-child, td:first-child { padding-left: .3rem; }
@@ -87,7 +87,7 @@ svg .mark-name { fill: var(--ink); font-size: 11px; paint-order: stroke; stroke:
 svg .grid { stroke: var(--line); stroke-width: 1; }
 svg .axis { stroke: var(--muted); stroke-width: 1; }
 svg a:focus-visible { outline: 2px solid var(--accent); }
-.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
+.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr));
           gap: 1rem 2rem; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem 1.3rem; padding: 0;
           margin: .6rem 0; font-size: .9rem; max-width: none; }
@@ -118,6 +118,12 @@ svg a:focus-visible { outline: 2px solid var(--accent); }
 .scale { display: flex; flex-wrap: wrap; gap: .4rem; font-size: .85rem; padding: 0; list-style: none;
          max-width: none; }
 .scale li { padding: .05rem .6rem; border-radius: .25rem; }
+abbr { text-decoration: none; }
+.values { min-width: 0; margin: .5rem 0 1rem; font-size: .875rem; }
+.values th { font-weight: 500; color: var(--muted); white-space: nowrap; }
+.values th, .values td { padding: .15rem 1rem .15rem .3rem; }
+.values td { overflow-wrap: anywhere; }
+.arms summary { font-size: .875rem; }
 details { margin: .5rem 0; }
 summary { cursor: pointer; color: var(--accent); }
 pre { background: var(--panel); border-radius: .5rem; padding: .8rem 1rem; overflow-x: auto;
@@ -131,6 +137,10 @@ footer.page { color: var(--muted); font-size: .875rem; margin-top: 4rem; padding
   .page { padding: 0 .9rem; }
   header.page { padding-top: 1.5rem; }
   h2 { margin-top: 2.5rem; }
+  table { font-size: .875rem; }
+  th, td { padding: .4rem .45rem; }
+  figure svg text { font-size: 18px; }
+  figure svg .mark-name { font-size: 15px; }
 }
 @media print { nav, .skip { display: none; } .scroll { overflow: visible; } }
 )css";

@@ -1,6 +1,7 @@
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
 
 #include "reports/html/page.hpp"
 
@@ -9,6 +10,10 @@ namespace {
 
 std::string fact(std::string_view name, const std::string& value) {
   return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", name, value);
+}
+
+std::string counted(std::size_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
 }
 
 const ArmRow* best_of(const TaskTable& table) {
@@ -31,7 +36,8 @@ std::string value_markup(const Data& data, const ArmRow& row, std::size_t column
 std::string finding(const Data& data, const TaskTable& table) {
   const auto* best = best_of(table);
   if (best == nullptr) {
-    return fmt::format("<li><bdi>{}</bdi>: no arm has a value yet.</li>\n", escape(table.task));
+    return fmt::format("<li><bdi>{}</bdi>: no arm is better than the others yet.</li>\n",
+                       escape(table.task));
   }
   const auto& column = table.columns.front();
   auto text =
@@ -84,7 +90,8 @@ std::pair<double, double> range_of(const TaskTable& table) {
 
 std::string head_of(const TaskTable& table) {
   std::string text =
-      "<thead><tr><th scope=\"col\" class=\"number\">place</th><th scope=\"col\">model"
+      "<thead><tr><th scope=\"col\" class=\"number\"><abbr title=\"place\">#</abbr></th><th "
+      "scope=\"col\">model"
       "</th><th scope=\"col\">strategy</th>";
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     const auto& column = table.columns[i];
@@ -158,22 +165,31 @@ std::string summary(const Data& data) {
   const auto& experiment = data.comparison.experiment;
   std::uint64_t samples = 0;
   std::uint64_t tokens = 0;
+  std::set<std::string> models;
+  std::set<std::string> strategies;
   for (const auto& trial : data.trials) {
     samples += trial.stored_samples;
     tokens += trial.totals.delivered_tokens;
+    models.insert(trial.model_label);
+    strategies.insert(trial.record.strategy_label);
   }
-  std::string text =
-      "<section aria-labelledby=\"summary\"><h2 id=\"summary\">Summary</h2>\n<dl "
-      "class=\"facts\">\n";
+  std::string text = fmt::format(
+      "<section aria-labelledby=\"summary\"><h2 id=\"summary\">Summary</h2>\n<p>{} with {} on {}. "
+      "{}</p>\n<ul>\n",
+      counted(models.size(), "model", "models"),
+      counted(strategies.size(), "strategy", "strategies"),
+      counted(data.tasks.size(), "task", "tasks"),
+      experiment.trials_done == experiment.trials
+          ? "All trials are done."
+          : "Not all trials are done: what follows may still change.");
+  for (const auto& table : data.comparison.tables) text += finding(data, table);
+  text += "</ul>\n<dl class=\"facts\">\n";
   text += fact("Trials done", fmt::format("{} of {}", experiment.trials_done, experiment.trials));
   text += fact("Trials failed", std::to_string(experiment.trials_failed));
-  text += fact("Models", std::to_string(data.models.size()));
-  text += fact("Tasks", std::to_string(data.tasks.size()));
+  text += fact("Models trained or loaded", std::to_string(data.models.size()));
   text += fact("Samples", std::to_string(samples));
   text += fact("Tokens generated", std::to_string(tokens));
-  text += "</dl>\n<ul>\n";
-  for (const auto& table : data.comparison.tables) text += finding(data, table);
-  return text + "</ul></section>\n";
+  return text + "</dl></section>\n";
 }
 
 std::string leaderboard(const Data& data) {
