@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <sstream>
 
 #include "experiments/config.hpp"
 #include "tests/abi/host.hpp"
@@ -31,7 +32,7 @@ std::vector<std::string> cells_of(const std::string& line) {
   return cells;
 }
 
-// The rows of all tables whose second column is headed "default".
+// The rows of all tables whose second column is headed "default"; a row may be about several names.
 Table settings_table(const fs::path& path) {
   std::ifstream file(path);
   Table table;
@@ -44,7 +45,10 @@ Table settings_table(const fs::path& path) {
     if (!row_before) {
       inside = cells[1] == "default" || cells[1] == "Default";
     } else if (inside && !cells[0].starts_with("---")) {
-      EXPECT_TRUE(table.emplace(cells[0], cells[1]).second) << path << " names twice " << cells[0];
+      std::istringstream names(cells[0]);
+      for (std::string name; std::getline(names, name, ',');) {
+        EXPECT_TRUE(table.emplace(bare(name), cells[1]).second) << path << " names twice " << name;
+      }
     }
   }
   return table;
@@ -59,12 +63,12 @@ std::string written(const plugin::Setting& setting) {
 
 void expect_default(const plugin::Setting& setting, const std::string& cell,
                     const std::string& where) {
+  if (setting.type == plugin::SettingType::list) return;  // told in words
   const auto given = nlohmann::json::parse(cell, nullptr, false);
   const bool same_number = setting.default_value.is_number() && given.is_number() &&
                            given.get<double>() == setting.default_value.get<double>();
-  // A table shows an empty text as a dash.
-  const auto text = cell == "–" ? std::string() : cell;
-  EXPECT_TRUE(same_number || text == written(setting))
+  const auto code = written(setting);
+  EXPECT_TRUE(same_number || cell == code || (cell == "none" && code.empty()))
       << where << ": " << setting.name << " has the default \"" << cell << "\", the code "
       << setting.default_value;
 }
@@ -119,8 +123,8 @@ TEST(Documentation, TellsEverySettingOfEveryPlugin) {
     for (const auto& description : file.offers) {
       const auto readme =
           kSource / "plugins" / folders.at(description.kind) / description.id / "README.md";
-      ASSERT_TRUE(fs::exists(readme)) << readme << " is missing";
-      expect_documented(description, readme);
+      EXPECT_TRUE(fs::exists(readme)) << readme << " is missing";
+      if (fs::exists(readme)) expect_documented(description, readme);
       ++checked;
     }
   }
