@@ -253,7 +253,8 @@ void ModelRun::on_trial_done(const json& event) {
   close_trial(id, complete);
 }
 
-void ModelRun::close_trial(const std::string& id, bool good) {
+// By value: the caller may name it by what is erased here.
+void ModelRun::close_trial(std::string id, bool good) {
   context_.store.set_status(id, good ? storage::TrialStatus::done : storage::TrialStatus::failed);
   ++(good ? context_.summary.done : context_.summary.failed);
   std::erase(order_, id);

@@ -71,7 +71,7 @@ class ModelRun {
   void fail_trial(const std::string& id, const std::string& stage, const std::string& message,
                   std::optional<int> signal);
   void fail_rest(std::string message, std::optional<int> signal);
-  void close_trial(const std::string& id, bool good);
+  void close_trial(std::string id, bool good);
   void end_training(const char* status);
 
   RunContext& context_;
