@@ -210,7 +210,7 @@ TEST(Boundary, TasksThatAnswerNonsenseAreRefused) {
   const auto score = [&](const std::string& answer) {
     text = answer;
     // An output that is no UTF-8 must not stop the scoring.
-    const std::vector<plugin::Example> examples = {{"id", "", "", {}, {}, 0, {}}};
+    const std::vector<plugin::Example> examples = {{"id", "", "", {}, true, {}, 0, {}}};
     const std::vector<plugin::Output> outputs = {{"\xFF", "eos", {}}};
     return message_of([&] { task.score(examples, outputs); });
   };
