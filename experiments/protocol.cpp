@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/text/parse_json.hpp"
+#include "core/plugin/boundary.hpp"
 
 namespace trellis::storage {
 
@@ -50,7 +50,8 @@ Job job_from(const std::string& line) {
     if (job.kind == "score") object.at("score").get_to(job.score);
     return job;
   } catch (const json::exception& exception) {
-    throw Error(Fault::bad_data, fmt::format("a worker's job: {}", exception.what()));
+    throw Error(Fault::bad_data,
+                fmt::format("a worker's job: {}", plugin::one_line(exception.what())));
   }
 }
 

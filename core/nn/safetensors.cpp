@@ -161,6 +161,7 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
 void copy_values(const StoredTensor& tensor, std::span<float> out) {
   if (tensor.bytes.size() != out.size() * element_size(tensor.type))
     throw Error(Fault::bad_data, "tensor \"" + tensor.name + "\" has another size than expected");
+  if (out.empty()) return;
   if (tensor.type == "F32") {
     std::memcpy(out.data(), tensor.bytes.data(), tensor.bytes.size());
   } else if (tensor.type == "F64") {

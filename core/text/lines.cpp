@@ -162,7 +162,12 @@ std::string reason_of(const nlohmann::json::parse_error& error) {
   std::string_view text = error.what();
   const std::size_t at = text.find(": ");
   if (at != std::string_view::npos) text.remove_prefix(at + 2);
-  return std::string(text);
+  // It quotes what was read last, which may be all of the line; cut before a character.
+  constexpr std::size_t kLongest = 200;
+  if (text.size() <= kLongest) return std::string(text);
+  std::size_t size = kLongest;
+  while (size > 0 && (text[size] & 0xC0) == 0x80) --size;
+  return std::string(text.substr(0, size)) + "...";
 }
 
 nlohmann::json parse_object(const std::filesystem::path& path, std::size_t number,

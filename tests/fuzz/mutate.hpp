@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <random>
 #include <string>
 #include <string_view>
@@ -105,6 +107,12 @@ class Mutator {
   std::vector<std::string> corpus_;
   std::vector<std::string> words_;
 };
+
+/// As a new file: to write over the old one would make the file system flush it to the disk.
+inline void replace_file(const std::filesystem::path& path, const std::string& bytes) {
+  std::filesystem::remove(path);
+  std::ofstream(path, std::ios::binary) << bytes;
+}
 
 /// For messages.
 inline std::string printable(std::string_view bytes) {

@@ -66,9 +66,9 @@ TEST_F(NgramFuzz, Counts) {
   const auto fuzz_counts = [&](std::uint64_t seed, int rounds, bool fitting_hash) {
     return fuzz(Mutator(seed, {counts_}, {std::string(4, '\xFF'), std::string(4, '\0')}), rounds,
                 [&](const std::string& counts) {
-                  tests::write_file(counts_file_, counts);
+                  replace_file(counts_file_, counts);
                   if (fitting_hash) description_["weights_hash"] = hash_of(counts);
-                  tests::write_file(folder_ / "model.json", description_.dump());
+                  replace_file(folder_ / "model.json", description_.dump());
                   use();
                 });
   };
@@ -81,7 +81,7 @@ TEST_F(NgramFuzz, Descriptions) {
                {"[", "{", "}", "\"", "-1", "13", "\"character\"", "[1, 2]", "null", "\xFF", "/",
                 "..", std::string(3000, '[')}),
        2000, [&](const std::string& text) {
-         tests::write_file(folder_ / "model.json", text);
+         replace_file(folder_ / "model.json", text);
          use();
        });
 }

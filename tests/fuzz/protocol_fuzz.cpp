@@ -49,7 +49,7 @@ TEST(ProtocolFuzz, Events) {
       throw Error(Fault::plugin, exception.what());
     }
   });
-  EXPECT_GT(accepted, 100);
+  EXPECT_GT(accepted, 10);
 }
 
 TEST(ProtocolFuzz, Jobs) {
@@ -69,7 +69,7 @@ TEST(ProtocolFuzz, Jobs) {
         const auto again = to_line(job_from(line));
         ASSERT_EQ(to_line(job_from(again)), again);
       });
-  EXPECT_GT(accepted, 100);
+  EXPECT_GT(accepted, 10);
 }
 
 }  // namespace

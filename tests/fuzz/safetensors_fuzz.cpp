@@ -40,7 +40,7 @@ TEST(SafetensorsFuzz, AWholeFileOrOneLine) {
   nn::write_safetensors(path, tensors, {{"model", "test"}});
   const auto good = tests::read_file(path);
   const auto accepted = fuzz(Mutator(1, {good}, kWords), 4000, [&](const auto& bytes) {
-    tests::write_file(path, bytes);
+    replace_file(path, bytes);
     const auto file = nn::read_safetensors(path);
     for (const auto& [name, tensor] : file.tensors) {
       const auto& shape = tensor.shape;
@@ -49,7 +49,7 @@ TEST(SafetensorsFuzz, AWholeFileOrOneLine) {
       nn::copy_values(tensor, out);
     }
   });
-  EXPECT_GT(accepted, 100);
+  EXPECT_GT(accepted, 10);
 }
 
 TEST(SafetensorsFuzz, EveryTruncationIsRefused) {
@@ -60,7 +60,7 @@ TEST(SafetensorsFuzz, EveryTruncationIsRefused) {
   nn::write_safetensors(path, tensors, {});
   const auto good = tests::read_file(path);
   for (std::size_t size = 0; size < good.size(); ++size) {
-    tests::write_file(path, good.substr(0, size));
+    replace_file(path, good.substr(0, size));
     const auto message = tests::message_of([&] { nn::read_safetensors(path); });
     ASSERT_NE(message.find("not a whole safetensors file"), message.npos) << size << message;
   }
