@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 
 namespace trellis::tests {
 
@@ -49,8 +50,9 @@ class FaultyDisk {
   static int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out) {
     const int code = base()->xOpen(base(), name, file, flags, out);
     if (code != SQLITE_OK || file->pMethods == nullptr) return code;
-    sound = *file->pMethods;
-    faulty = sound;
+    // Databases, logs and journals have different methods, but write by the same one.
+    sound_write = file->pMethods->xWrite;
+    auto& faulty = methods.try_emplace(file->pMethods, *file->pMethods).first->second;
     faulty.xWrite = write;
     file->pMethods = &faulty;
     return code;
@@ -59,9 +61,9 @@ class FaultyDisk {
   static int write(sqlite3_file* file, const void* data, int size, sqlite3_int64 offset) {
     auto* disk = current;
     if (disk == nullptr || disk->code_ == SQLITE_OK || ++disk->writes_ <= disk->good_writes_) {
-      return sound.xWrite(file, data, size, offset);
+      return sound_write(file, data, size, offset);
     }
-    if (disk->writes_ == disk->good_writes_ + 1) sound.xWrite(file, data, size / 2, offset);
+    if (disk->writes_ == disk->good_writes_ + 1) sound_write(file, data, size / 2, offset);
     return disk->code_;
   }
 
@@ -71,10 +73,10 @@ class FaultyDisk {
     return microseconds;
   }
 
-  // SQLite's callbacks carry no context. All files of a database have the same methods.
+  // SQLite's callbacks carry no context.
   static inline FaultyDisk* current = nullptr;
-  static inline sqlite3_io_methods sound{};
-  static inline sqlite3_io_methods faulty{};
+  static inline int (*sound_write)(sqlite3_file*, const void*, int, sqlite3_int64) = nullptr;
+  static inline std::map<const sqlite3_io_methods*, sqlite3_io_methods> methods;
 
   sqlite3_vfs vfs_{};
   std::uint64_t writes_ = 0;
