@@ -4,8 +4,8 @@ import os
 import shutil
 import signal
 
-from trellis_runs import (BROKEN, FAULTY, GREEDY, HEAD, NGRAM, SANITIZERS, WAITING, RunCase, faulty,
-                          main)
+from trellis_runs import (BROKEN, FAULTY, GREEDY, HEAD, NGRAM, PATIENCE, SANITIZERS, WAITING, RunCase,
+                          faulty, main)
 
 
 class PluginsTest(RunCase):
@@ -41,13 +41,13 @@ class PluginsTest(RunCase):
 
     def test_a_hang_is_ended(self):
         (message, _, _), = self.run_with_fault(
-            "hang", HEAD.replace("timeout_seconds = 100", "timeout_seconds = 5"))
-        self.assertIn("no sign of life for 5 s", message)
+            "hang", HEAD.replace("timeout_seconds = 300", "timeout_seconds = 15"))
+        self.assertIn("no sign of life for 15 s", message)
 
     def test_a_flood_of_messages_is_ended_like_a_hang(self):
         (message, _, _), = self.run_with_fault(
-            "flood", HEAD.replace("timeout_seconds = 100", "timeout_seconds = 5"))
-        self.assertIn("no sign of life for 5 s", message)
+            "flood", HEAD.replace("timeout_seconds = 300", "timeout_seconds = 15"))
+        self.assertIn("no sign of life for 15 s", message)
         (kept,), = self.rows("SELECT standard_error FROM failure_view")
         self.assertIn("endless", kept)
         self.assertLess(len(kept), 20000)
@@ -81,7 +81,7 @@ class PluginsTest(RunCase):
         process = self.start_and_wait_in_the_middle(HEAD + NGRAM + WAITING + GREEDY)
         worker, = workers_of(process.pid)
         os.kill(worker, signal.SIGKILL)
-        self.assertEqual(process.wait(60), 1)
+        self.assertEqual(process.wait(PATIENCE), 1)
         self.assertEqual(self.statuses(), {"waiting": "failed", "greedy": "done"})
         (number,), = self.rows("SELECT signal FROM failure_view")
         self.assertEqual(number, signal.SIGKILL)

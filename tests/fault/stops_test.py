@@ -3,7 +3,7 @@ missing, and the tables are those of a run that nobody disturbed."""
 import signal
 import time
 
-from trellis_runs import GREEDY, HEAD, NGRAM, WAITING, RunCase, faulty, main
+from trellis_runs import GREEDY, HEAD, NGRAM, PATIENCE, WAITING, RunCase, faulty, main
 
 CONFIG = (HEAD.replace("[[task]]", "samples = 2\n[[task]]") + NGRAM + WAITING + GREEDY +
           '[[strategy]]\nplugin = "beam"\n[[strategy]]\nplugin = "sample"\ntemperature = 2.0\n')
@@ -37,7 +37,7 @@ class StopsTest(RunCase):
         process = self.start_and_wait_in_the_middle(CONFIG)
         process.send_signal(signal.SIGINT)
         self.go()  # The plugin answers, so the worker comes to see that it should stop.
-        self.assertEqual(process.wait(60), 130)
+        self.assertEqual(process.wait(PATIENCE), 130)
         before = self.stored()
         self.assertGreaterEqual(len(before), 32)
         self.assertLess(len(before), 80)
@@ -47,7 +47,7 @@ class StopsTest(RunCase):
     def test_ctrl_c_ends_a_worker_that_does_not_answer(self):
         process = self.start_and_wait_in_the_middle(CONFIG)
         process.send_signal(signal.SIGINT)
-        self.assertEqual(process.wait(60), 130)
+        self.assertEqual(process.wait(PATIENCE), 130)
         self.assert_goes_on(self.stored())
 
     def test_a_second_run_on_the_same_database_is_refused(self):
@@ -57,18 +57,18 @@ class StopsTest(RunCase):
         self.assertEqual(len(second.stdout.splitlines()), 1, second.stdout)
         self.assert_ends(self.trellis("compare", "x.db"), 0)  # Reading is always possible.
         self.go()
-        self.assertEqual(first.wait(60), 0)
+        self.assertEqual(first.wait(PATIENCE), 0)
         self.assertEqual(set(self.statuses().values()), {"done"})
 
     def test_a_run_that_was_paused_does_not_blame_its_workers(self):
         # As with Ctrl-Z, or while the host waits for a busy database.
-        config = CONFIG.replace("timeout_seconds = 100", "timeout_seconds = 10")
+        config = CONFIG.replace("timeout_seconds = 300", "timeout_seconds = 10")
         process = self.start_and_wait_in_the_middle(config)
         process.send_signal(signal.SIGSTOP)
         self.go()
         time.sleep(11)
         process.send_signal(signal.SIGCONT)
-        self.assertEqual(process.wait(60), 0)
+        self.assertEqual(process.wait(PATIENCE), 0)
         self.assertEqual(set(self.statuses().values()), {"done"})
 
     def test_a_stop_while_data_is_checked(self):
@@ -76,7 +76,7 @@ class StopsTest(RunCase):
         process = self.start(HEAD + faulty("model", "hang", "create") + GREEDY)
         self.wait_until(lambda: is_handled(process.pid, signal.SIGINT), process)
         process.send_signal(signal.SIGINT)
-        self.assertEqual(process.wait(60), 130)
+        self.assertEqual(process.wait(PATIENCE), 130)
 
     def test_good_run_ends_with_0_and_a_second_does_nothing(self):
         self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY), 0)
