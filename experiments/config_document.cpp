@@ -119,7 +119,7 @@ toml::table parse_document(const std::filesystem::path& path, const std::string&
 
 void apply_override(toml::table& document, const std::string& override_text) {
   const auto fail = [&](const std::string& why) {
-    throw Error(Fault::usage, fmt::format("--set {}: {}", override_text, why));
+    throw Error(Fault::usage, plugin::one_line(fmt::format("--set {}: {}", override_text, why)));
   };
   const auto equals = override_text.find('=');
   if (equals == std::string::npos) fail("must read section.key=value");
