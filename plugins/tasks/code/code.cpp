@@ -59,7 +59,7 @@ def is_program(text):
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
 def parses(text, is_line):
-    if not is_line or not text.strip():
+    if not is_line or text.strip()[:1] in ("", "#"):
         return is_program(text)
     return any(is_program(before + text.strip() + after) for before, after in WHOLE)
 print(json.dumps([parses(*text) for text in json.load(sys.stdin)]))
