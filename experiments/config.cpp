@@ -248,10 +248,11 @@ class ConfigReader {
       given.push_back(entry.value);
     }
     std::vector<json> values;
+    std::set<json> seen;
     for (const auto& value : given) {
       auto checked = check(*setting, value, entry.position);
       if (!checked) break;
-      if (std::find(values.begin(), values.end(), *checked) != values.end()) {
+      if (!seen.insert(*checked).second) {
         problems_.add(entry.position,
                       fmt::format("{}: {} is given twice", entry.key, checked->dump()));
       }
