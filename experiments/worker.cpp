@@ -1,6 +1,7 @@
 #include "experiments/worker.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -8,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <limits>
 
 #include "core/plugin/task.hpp"
 #include "experiments/task_data.hpp"
@@ -48,6 +50,13 @@ void send_line(const json& event) {
   }
 }
 
+// A model takes and gives back the same large tensors at every step. By default each of them is
+// new memory from the kernel, which clears it page by page.
+void keep_freed_memory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+}
+
 }  // namespace
 
 int worker_main() {
@@ -55,6 +64,7 @@ int worker_main() {
   // Threads that wait by spinning take the processors from those that work, as soon as there are
   // more threads than processors. Read when a plugin loads its OpenMP library.
   setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+  keep_freed_memory();
   std::signal(SIGTERM, [](int) { stop_requested = true; });
   HostFacts facts;
   const auto host = host_services(facts);
