@@ -1,0 +1,45 @@
+/// How the benchmarks of this room measure: counters by name, and pairs of ways to do the same
+/// work.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+#include <string>
+
+namespace trellis::bench {
+
+/// Seconds since any fixed moment.
+inline double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+template <typename Work>
+double seconds_of(Work&& work) {
+  const double begin = now();
+  work();
+  return now() - begin;
+}
+
+/// Two ways to do the same work, done by turns, so that whatever else the machine does meets both.
+struct Pair {
+  double ours = 0;       ///< seconds
+  double reference = 0;  ///< seconds
+};
+
+/// Every counter is a row of the table: its name is the unit, and what was measured when that is
+/// not Trellis.
+inline void report_rate(benchmark::State& state, const std::string& unit, double units,
+                        double seconds) {
+  state.counters[unit] = units / seconds;
+}
+
+/// `ratio`: Trellis's speed over the reference's, above 1 when Trellis is faster.
+inline void report_pair(benchmark::State& state, const std::string& reference,
+                        const std::string& unit, double units, const Pair& pair) {
+  report_rate(state, unit, units, pair.ours);
+  report_rate(state, unit + " (" + reference + ")", units, pair.reference);
+  state.counters["ratio of " + unit] = pair.reference / pair.ours;
+}
+
+}  // namespace trellis::bench
