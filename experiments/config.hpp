@@ -32,6 +32,7 @@ struct ExperimentOptions {
   std::string name;
   std::int64_t seed = 1;
   std::int64_t samples = 1;
+  std::string coupling = "common";
   std::int64_t limit = 0;
   std::int64_t max_new_tokens = 0;
   std::int64_t batch_size = 32;

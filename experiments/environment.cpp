@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <chrono>
 
 #include <algorithm>
 #include <fstream>
@@ -55,6 +56,10 @@ int processor_count() {
 
 std::filesystem::path this_program() {
   return std::filesystem::read_symlink("/proc/self/exe");
+}
+
+double monotonic_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace trellis::experiments

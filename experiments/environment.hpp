@@ -17,4 +17,7 @@ int processor_count();
 /// The file that this process runs from.
 std::filesystem::path this_program();
 
+/// Since any fixed moment; never goes back.
+double monotonic_seconds();
+
 }  // namespace trellis::experiments

@@ -14,6 +14,9 @@ const sdk::Settings<ExperimentOptions>& schema() {
                    "Seed of training and sampling; a list runs everything once for each.")
           .integer("samples", &ExperimentOptions::samples, {.at_least = 1, .at_most = 1e6},
                    "Outputs per example; strategies without chance give one.")
+          .choice("coupling", &ExperimentOptions::coupling, {"common", "independent"},
+                  "Whether strategies draw the same random numbers where they look at the same "
+                  "place, or each its own.")
           .integer("limit", &ExperimentOptions::limit, {.at_least = 0},
                    "Only the first so many test examples of each task; 0 for all.")
           .integer("max_new_tokens", &ExperimentOptions::max_new_tokens, {.at_least = 0},

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstring>
 
+#include "experiments/environment.hpp"
 #include "experiments/trial_metrics.hpp"
 
 namespace trellis::experiments {
@@ -34,10 +34,6 @@ std::string ending_text(const Ending& ending) {
 }
 
 }  // namespace
-
-double monotonic_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 ModelRun::ModelRun(RunContext& context, std::size_t model, std::vector<std::size_t> open_trials,
                    int place)
@@ -67,7 +63,8 @@ ModelRun::OpenTrial& ModelRun::open_trial(const std::string& id) {
 bool ModelRun::start() {
   if (order_.empty()) return false;
   stage_.clear();
-  current_trial_.clear();
+  running_.clear();
+  job_trials_ = order_;
   failure_message_.clear();
   failure_is_cancellation_ = false;
   ended_ = false;
@@ -91,6 +88,9 @@ Job ModelRun::make_job() {
   work.training_task = model().training_task;
   work.seed = model().record.seed;
   for (const auto& task : context_.plan.tasks) work.tasks.push_back({task.plugin, task.settings});
+  work.together = together_;
+  work.limit = static_cast<std::uint64_t>(options.limit);
+  work.max_new_tokens = static_cast<std::uint64_t>(options.max_new_tokens);
   work.batch_size = static_cast<std::uint64_t>(options.batch_size);
   work.top_alternatives = static_cast<std::uint64_t>(options.top_alternatives);
   for (const auto& id : order_) {
@@ -101,9 +101,8 @@ Job ModelRun::make_job() {
                    planned.strategy,
                    planned.processors,
                    planned.record.seed,
+                   planned.stream,
                    planned.samples,
-                   static_cast<std::uint64_t>(options.limit),
-                   static_cast<std::uint64_t>(options.max_new_tokens),
                    context_.store.stored_samples(id)};
     open_trial(id).stored = trial.done.size();
     work.trials.push_back(std::move(trial));
@@ -131,8 +130,9 @@ void ModelRun::handle(const json& event) {
   if (kind == "model") on_model(event);
   if (kind == "sample") on_sample(event);
   if (kind == "sample_failed") on_sample_failed(event);
-  if (kind == "progress") show_trial(event.at("tokens").get<double>());
+  if (kind == "progress") show_trials(event.at("tokens").get<double>());
   if (kind == "trial_done") on_trial_done(event);
+  if (kind == "sweep") on_sweep(event);
   if (kind == "trial_failed") {
     flush();
     fail_trial(event.at("trial"), event.at("stage"), event.at("message"), std::nullopt);
@@ -155,15 +155,36 @@ void ModelRun::on_stage(const json& event) {
     context_.progress.begin(place_, fmt::format("{}: loading", model().record.label), std::nullopt,
                             0);
   } else {
-    current_trial_ = event.at("trial").get<std::string>();
-    auto& trial = open_trial(current_trial_);
-    const auto& planned = context_.plan.trials[trial.index];
-    context_.store.set_status(current_trial_, storage::TrialStatus::running);
-    trial_started_ = monotonic_seconds();
-    context_.progress.begin(place_, name_of(trial.index),
-                            static_cast<double>(planned.record.expected_samples),
-                            static_cast<double>(trial.stored));
+    begin_trials(event.at("trials").get<std::vector<std::string>>());
   }
+}
+
+void ModelRun::begin_trials(std::vector<std::string> ids) {
+  flush();
+  double expected = 0;
+  for (const auto& id : ids) {
+    const auto& planned = context_.plan.trials[open_trial(id).index];
+    context_.store.set_status(id, storage::TrialStatus::running);
+    expected += static_cast<double>(planned.record.expected_samples);
+  }
+  running_ = std::move(ids);
+  begun_ = monotonic_seconds();
+  context_.progress.begin(place_, name_of_running(), expected,
+                          static_cast<double>(stored_of_running()));
+}
+
+// One trial by its name, several by what they have in common.
+std::string ModelRun::name_of_running() {
+  const auto first = open_trial(running_.front()).index;
+  if (running_.size() == 1) return name_of(first);
+  return fmt::format("{} · {}: {} trials", model().record.label,
+                     context_.plan.tasks[context_.plan.trials[first].task].label, running_.size());
+}
+
+std::uint64_t ModelRun::stored_of_running() {
+  std::uint64_t stored = 0;
+  for (const auto& id : running_) stored += open_trial(id).stored;
+  return stored;
 }
 
 void ModelRun::on_training_point(const json& point) {
@@ -201,10 +222,12 @@ void ModelRun::on_model(const json& event) {
 }
 
 void ModelRun::on_sample(const json& event) {
-  auto& trial = open_trial(event.at("trial"));
-  samples_.push_back(sample_from_json(event.at("sample")));
+  const auto id = event.at("trial").get<std::string>();
+  auto& trial = open_trial(id);
+  auto& waiting = samples_[id];
+  waiting.push_back(sample_from_json(event.at("sample")));
   ++trial.stored;
-  if (samples_.size() >= kSampleBatch) flush();
+  if (waiting.size() >= kSampleBatch) flush();
 }
 
 void ModelRun::on_sample_failed(const json& event) {
@@ -214,12 +237,11 @@ void ModelRun::on_sample_failed(const json& event) {
                               event.at("example_id").get<std::string>(), ""});
 }
 
-void ModelRun::show_trial(double tokens) {
-  const auto found = open_.find(current_trial_);
-  if (found == open_.end()) return;
-  const double seconds = monotonic_seconds() - trial_started_;
+void ModelRun::show_trials(double tokens) {
+  if (running_.empty()) return;
+  const double seconds = monotonic_seconds() - begun_;
   context_.progress.update(
-      place_, static_cast<double>(found->second.stored), std::nullopt,
+      place_, static_cast<double>(stored_of_running()), std::nullopt,
       fmt::format("samples  {} tokens/s",
                   count_text(static_cast<std::uint64_t>(seconds > 0 ? tokens / seconds : 0))));
 }
@@ -253,13 +275,26 @@ void ModelRun::on_trial_done(const json& event) {
   close_trial(id, complete);
 }
 
+void ModelRun::on_sweep(const json& event) {
+  const auto totals = sweep_from_json(event.at("totals"));
+  const auto& task = context_.plan.tasks.at(event.at("task").get<std::size_t>());
+  context_.store.put_sweep(model().record.id, task.id, totals);
+  if (totals.trials < 2) return;
+  const auto computed = totals.prompt_tokens + totals.computed_tokens;
+  const auto saved = totals.prompt_tokens_saved + totals.computed_tokens_saved;
+  context_.progress.say(fmt::format("{} · {}: {} trials in {}, {} tokens computed instead of {}",
+                                    model().record.label, task.label, totals.trials,
+                                    duration_text(totals.seconds), count_text(computed),
+                                    count_text(computed + saved)));
+}
+
 // By value: the caller may name it by what is erased here.
 void ModelRun::close_trial(std::string id, bool good) {
   context_.store.set_status(id, good ? storage::TrialStatus::done : storage::TrialStatus::failed);
   ++(good ? context_.summary.done : context_.summary.failed);
   std::erase(order_, id);
   open_.erase(id);
-  if (current_trial_ == id) current_trial_.clear();
+  std::erase(running_, id);
 }
 
 void ModelRun::fail_trial(const std::string& id, const std::string& stage,
@@ -293,8 +328,19 @@ void ModelRun::flush() {
     context_.store.put_training_points(*training_run_, points_);
   }
   points_.clear();
-  if (!samples_.empty()) context_.store.put_samples(current_trial_, samples_);
+  for (const auto& [id, samples] : samples_) context_.store.put_samples(id, samples);
   samples_.clear();
+}
+
+// The trial whose plugins ran last: a worker at work on one trial has no other to blame.
+std::optional<std::string> ModelRun::find_culprit() const {
+  const auto mark = process_->mark();
+  if (mark > 0 && mark <= job_trials_.size()) {
+    const auto& id = job_trials_[mark - 1];
+    if (std::find(running_.begin(), running_.end(), id) != running_.end()) return id;
+  }
+  if (running_.size() == 1) return running_.front();
+  return std::nullopt;
 }
 
 void ModelRun::conclude(const std::string& killed_because, bool cancelled) {
@@ -306,10 +352,14 @@ void ModelRun::conclude(const std::string& killed_because, bool cancelled) {
     const auto message = !killed_because.empty()     ? killed_because
                          : !failure_message_.empty() ? failure_message_
                                                      : ending_text(ending);
-    if (current_trial_.empty()) {
+    if (running_.empty()) {
       fail_rest(message, ending.signal);
+    } else if (const auto culprit = find_culprit()) {
+      fail_trial(*culprit, stage_, message, ending.signal);
     } else {
-      fail_trial(current_trial_, stage_, message, ending.signal);
+      context_.progress.say(
+          fmt::format("{}: {}; they go on one by one", name_of_running(), message));
+      together_ = false;
     }
   } else if (ended_) {
     // A worker that says it is done has spoken of every trial.

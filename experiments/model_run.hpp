@@ -67,7 +67,12 @@ class ModelRun {
   void on_sample(const nlohmann::json& event);
   void on_sample_failed(const nlohmann::json& event);
   void on_trial_done(const nlohmann::json& event);
-  void show_trial(double tokens);
+  void on_sweep(const nlohmann::json& event);
+  void begin_trials(std::vector<std::string> ids);
+  std::string name_of_running();
+  std::uint64_t stored_of_running();
+  void show_trials(double tokens);
+  std::optional<std::string> find_culprit() const;
   void fail_trial(const std::string& id, const std::string& stage, const std::string& message,
                   std::optional<int> signal);
   void fail_rest(std::string message, std::optional<int> signal);
@@ -82,17 +87,17 @@ class ModelRun {
   std::unique_ptr<WorkerProcess> process_;
   double last_event_ = 0;
   std::string stage_;
-  std::string current_trial_;
+  bool together_ = true;                 // false once a worker fell over nobody knows whom
+  std::vector<std::string> running_;     // trials under way
+  std::vector<std::string> job_trials_;  // as the worker knows them, by index
   std::string failure_message_;
   bool failure_is_cancellation_ = false;
   bool ended_ = false;
   std::optional<std::int64_t> training_run_;
   double training_seconds_ = 0;
   std::vector<storage::TrainingPoint> points_;
-  std::vector<storage::SampleRecord> samples_;  // of current_trial_
-  double trial_started_ = 0;
+  std::map<std::string, std::vector<storage::SampleRecord>> samples_;  // by trial
+  double begun_ = 0;
 };
-
-double monotonic_seconds();
 
 }  // namespace trellis::experiments

@@ -168,19 +168,29 @@ class Planner {
       record.strategy = arm.identity;
       record.seed = seed;
       record.expected_samples = examples * trial.samples;
-      record.id = content_hash(json{{"model", record.model_id},
-                                    {"task", record.task_id},
-                                    {"strategy", arm.identity},
-                                    {"seed", seed},
-                                    {"samples", trial.samples},
-                                    {"limit", options.limit},
-                                    {"max_new_tokens", options.max_new_tokens},
-                                    {"top_alternatives", options.top_alternatives}});
+      json identity = {{"model", record.model_id},
+                       {"task", record.task_id},
+                       {"strategy", arm.identity},
+                       {"seed", seed},
+                       {"samples", trial.samples},
+                       {"limit", options.limit},
+                       {"max_new_tokens", options.max_new_tokens},
+                       {"top_alternatives", options.top_alternatives}};
+      if (arm.stochastic && options.coupling == "independent") {
+        trial.stream = stream_of(arm.identity);
+        identity["stream"] = trial.stream;
+      }
+      record.id = content_hash(identity);
       // The same trial may be reached twice, as when given weights serve two labels.
       if (!trial_places_.try_emplace(record.id, plan_.trials.size()).second) continue;
       plan_.models[model].trials.push_back(plan_.trials.size());
       plan_.trials.push_back(std::move(trial));
     }
+  }
+
+  // Never 0, which is the stream that all share.
+  static std::uint64_t stream_of(const json& identity) {
+    return std::stoull(content_hash(identity).substr(0, 16), nullptr, 16) | 1U;
   }
 
   const Config& config_;

@@ -32,6 +32,7 @@ struct PlannedTrial {
   std::size_t task = 0;
   PluginJob strategy;
   std::vector<PluginJob> processors;
+  std::uint64_t stream = 0;   ///< of noise; 0: the one that all trials share
   std::uint64_t samples = 1;  ///< per example, after strategies without chance were cut to one
 };
 

@@ -9,6 +9,9 @@ namespace trellis::storage {
 // Found by the JSON library through argument-dependent lookup, hence in the types' namespace.
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrialTotals, prompt_tokens, delivered_tokens, computed_tokens,
                                    seconds)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SweepTotals, trials, samples, prompt_tokens, prompt_tokens_saved,
+                                   delivered_tokens, computed_tokens, computed_tokens_saved,
+                                   peak_states, seconds)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Token, id, text, log_probability, entropy, rank, alternatives)
 
 }  // namespace trellis::storage
@@ -20,9 +23,10 @@ using nlohmann::json;
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PluginJob, plugin, settings)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SurveyJob, tasks)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrialJob, id, strategy_label, task, strategy, processors, seed,
-                                   samples, limit, max_new_tokens, done)
+                                   stream, samples, done)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ModelJob, model, folder, train, training_task, seed, tasks,
-                                   trials, batch_size, top_alternatives)
+                                   trials, together, limit, max_new_tokens, batch_size,
+                                   top_alternatives)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScoreJob, database, task, trials)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TaskFacts, train, valid, test, contaminated)
 
@@ -81,6 +85,14 @@ json totals_to_json(const storage::TrialTotals& totals) {
 
 storage::TrialTotals totals_from_json(const json& json) {
   return json.get<storage::TrialTotals>();
+}
+
+json sweep_to_json(const storage::SweepTotals& totals) {
+  return totals;
+}
+
+storage::SweepTotals sweep_from_json(const json& json) {
+  return json.get<storage::SweepTotals>();
 }
 
 json sample_to_json(const storage::SampleRecord& sample) {

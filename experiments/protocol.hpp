@@ -16,6 +16,7 @@
 namespace trellis::experiments {
 
 inline constexpr int kEventDescriptor = 3;
+inline constexpr int kMarkDescriptor = 4;  ///< memory that both share: see WorkerProcess::mark()
 
 struct PluginJob {
   std::string plugin;
@@ -34,10 +35,10 @@ struct TrialJob {
   PluginJob strategy;
   std::vector<PluginJob> processors;
   std::uint64_t seed = 0;
+  std::uint64_t stream = 0;  ///< of noise; 0: the one that all trials share
   std::uint64_t samples = 1;
-  std::uint64_t limit = 0;                                    ///< 0: all examples
-  std::uint64_t max_new_tokens = 0;                           ///< 0: the task's own
   std::vector<std::pair<std::uint64_t, std::uint32_t>> done;  ///< (example, sample), ascending
+  std::size_t place = 0;  ///< among the job's trials; filled in by the worker
 };
 
 /// Train or load one model and run its trials.
@@ -49,6 +50,9 @@ struct ModelJob {
   std::uint64_t seed = 0;
   std::vector<PluginJob> tasks;
   std::vector<TrialJob> trials;
+  bool together = true;              ///< grow one tree for all trials of a task
+  std::uint64_t limit = 0;           ///< 0: all examples
+  std::uint64_t max_new_tokens = 0;  ///< 0: the task's own
   std::uint64_t batch_size = 32;
   std::uint64_t top_alternatives = 5;
 };
@@ -83,8 +87,8 @@ struct TaskFacts {
 };
 
 // Events. Every line is {"event": name, ...}; the functions below write and read what is not plain.
-// What they read comes from a process where plugins' code runs: they throw nlohmann::json::exception
-// for anything that no worker writes.
+// What they read comes from a process where plugins' code runs: they throw
+// nlohmann::json::exception for anything that no worker writes.
 
 /// A whole event. Throws Error(plugin) for what is none.
 nlohmann::json event_from(const std::string& line);
@@ -94,5 +98,7 @@ nlohmann::json sample_to_json(const storage::SampleRecord& sample);
 storage::SampleRecord sample_from_json(const nlohmann::json& json);
 nlohmann::json totals_to_json(const storage::TrialTotals& totals);
 storage::TrialTotals totals_from_json(const nlohmann::json& json);
+nlohmann::json sweep_to_json(const storage::SweepTotals& totals);
+storage::SweepTotals sweep_from_json(const nlohmann::json& json);
 
 }  // namespace trellis::experiments

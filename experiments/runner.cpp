@@ -7,6 +7,7 @@
 #include <deque>
 #include <list>
 
+#include "experiments/environment.hpp"
 #include "experiments/model_run.hpp"
 
 namespace trellis::experiments {

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "experiments/config_document.hpp"
-#include "experiments/model_run.hpp"
+#include "experiments/environment.hpp"
 #include "experiments/worker_process.hpp"
 
 namespace trellis::experiments {

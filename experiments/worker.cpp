@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -53,8 +54,17 @@ void send_line(const json& event) {
 // A model takes and gives back the same large tensors at every step. By default each of them is
 // new memory from the kernel, which clears it page by page.
 void keep_freed_memory() {
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+}
+
+// Nothing is marked where the host shares no memory, as when a person starts the worker.
+Mark mark_in_shared_memory() {
+  void* memory = mmap(nullptr, sizeof(std::atomic<std::uint32_t>), PROT_READ | PROT_WRITE,
+                      MAP_SHARED, kMarkDescriptor, 0);
+  if (memory == MAP_FAILED) return [](std::uint32_t) {};
+  auto* shared = static_cast<std::atomic<std::uint32_t>*>(memory);
+  return [shared](std::uint32_t value) { shared->store(value); };
 }
 
 }  // namespace
@@ -74,7 +84,8 @@ int worker_main() {
     const auto job = job_from(line);
     facts.threads = job.threads;
     plugin::Registry registry(job.plugin_folders, host);
-    const WorkerContext context{registry, send_line, [] { return stop_requested.load(); }};
+    const WorkerContext context{registry, send_line, [] { return stop_requested.load(); },
+                                mark_in_shared_memory()};
     if (job.kind == "survey") run_survey(context, job.survey);
     if (job.kind == "model") run_model(context, job.model);
     if (job.kind == "score") run_score(context, job.score);

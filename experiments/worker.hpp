@@ -14,12 +14,16 @@ namespace trellis::experiments {
 /// Sends one event to the host.
 using SendEvent = std::function<void(const nlohmann::json&)>;
 using Cancelled = std::function<bool()>;
+/// Leaves word whose plugins are about to run, 1 plus the index of a trial or 0 for the model, in
+/// case they end the process.
+using Mark = std::function<void(std::uint32_t)>;
 
 /// What a worker's parts share.
 struct WorkerContext {
   plugin::Registry& registry;
   SendEvent send;
   Cancelled cancelled;
+  Mark mark;
 };
 
 /// {"event": "task", "index": i, "facts": ...} or {"event": "problem", "index": i, "message": ...}
@@ -27,13 +31,14 @@ struct WorkerContext {
 void run_survey(const WorkerContext& context, const SurveyJob& job);
 
 /// Events, in this order where they occur:
-///   stage          {"stage": "train" | "load" | "generate", "trial": id or absent}
+///   stage          {"stage": "train" | "load" | "generate", "trials": [ids], with the last}
 ///   training_point {"point": as the ABI says}
 ///   model          {"description": ..., "trained": bool, "seconds": x}
 ///   sample         {"trial": id, "sample": record}
 ///   sample_failed  {"trial": id, "example_id": ..., "message": ...}
-///   progress       {"trial": id, "tokens": n}
+///   progress       {"tokens": n}
 ///   trial_done     {"trial": id, "totals": ...}
+///   sweep          {"task": index, "totals": what its trials cost together}
 ///   trial_failed   {"trial": id, "stage": ..., "message": ...}
 void run_model(const WorkerContext& context, const ModelJob& job);
 

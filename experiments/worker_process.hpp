@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -44,6 +45,10 @@ class WorkerProcess {
   /// Waits for the end, and kills a worker that does not come to it in ten seconds.
   Ending wait();
 
+  /// Whose plugins ran when it was last heard of: 1 plus the index of a trial of its job, 0 for
+  /// the model's or nobody's.
+  std::uint32_t mark() const { return mark_->load(); }
+
   /// The last lines of its standard error and output.
   const std::string& standard_error() const { return error_tail_; }
 
@@ -51,6 +56,7 @@ class WorkerProcess {
   pid_t pid_ = -1;
   int events_ = -1;
   int errors_ = -1;
+  std::atomic<std::uint32_t>* mark_ = nullptr;  // in memory that the worker shares
   bool open_ = true;
   std::string event_buffer_;
   std::string error_tail_;

@@ -132,7 +132,20 @@ struct TrialTotals {
   std::uint64_t prompt_tokens = 0;
   std::uint64_t delivered_tokens = 0;
   std::uint64_t computed_tokens = 0;
-  double seconds = 0;  ///< wall clock of generating
+  double seconds = 0;  ///< wall clock of generating; what trials share is divided among them
+};
+
+/// What trials that were generated together cost as a whole.
+struct SweepTotals {
+  std::uint64_t trials = 0;
+  std::uint64_t samples = 0;
+  std::uint64_t prompt_tokens = 0;        ///< read by the model, encoder tokens included
+  std::uint64_t prompt_tokens_saved = 0;  ///< that samples would have read for themselves
+  std::uint64_t delivered_tokens = 0;
+  std::uint64_t computed_tokens = 0;        ///< after the prompts
+  std::uint64_t computed_tokens_saved = 0;  ///< that samples would have computed for themselves
+  std::uint64_t peak_states = 0;            ///< most states of the model alive at one time
+  double seconds = 0;
 };
 
 /// The time that rows are stamped with: ISO 8601, UTC.
@@ -174,6 +187,7 @@ class Store {
   void put_sample_metrics(const std::string& trial, const std::vector<SampleRecord>& samples);
   void put_trial_metrics(const std::string& trial, const std::vector<TrialMetric>& metrics);
   void put_trial_totals(const std::string& trial, const TrialTotals& totals);
+  void put_sweep(const std::string& model, const std::string& task, const SweepTotals& totals);
   void put_failure(const FailureRecord& failure);
   /// Removes the failures of a trial or model that is being tried again.
   void clear_failures(const std::string& trial_or_model);

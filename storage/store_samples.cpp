@@ -188,6 +188,32 @@ void Store::put_trial_totals(const std::string& trial, const TrialTotals& totals
   });
 }
 
+void Store::put_sweep(const std::string& model, const std::string& task,
+                      const SweepTotals& totals) {
+  auto& connection = implementation_->connection;
+  const auto time = implementation_->clock();
+  connection.transaction([&] {
+    connection
+        .query(
+            "INSERT OR REPLACE INTO sweeps (model, task, finished, trials, samples, prompt_tokens, "
+            "prompt_tokens_saved, delivered_tokens, computed_tokens, computed_tokens_saved, "
+            "peak_states, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .text(model)
+        .text(task)
+        .text(time)
+        .count(totals.trials)
+        .count(totals.samples)
+        .count(totals.prompt_tokens)
+        .count(totals.prompt_tokens_saved)
+        .count(totals.delivered_tokens)
+        .count(totals.computed_tokens)
+        .count(totals.computed_tokens_saved)
+        .count(totals.peak_states)
+        .real(totals.seconds)
+        .run();
+  });
+}
+
 void Store::put_failure(const FailureRecord& failure) {
   auto& connection = implementation_->connection;
   const auto time = implementation_->clock();

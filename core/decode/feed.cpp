@@ -16,7 +16,7 @@ void FeedBatch::add(const plugin::State& state, std::span<const std::int32_t> to
   row_total_ += row_count;
 }
 
-void FeedBatch::run(plugin::Model& model) {
+void FeedBatch::run(plugin::Model& model, std::size_t max_items) {
   // The buffers only ever grow: shrinking and growing would clear them again each time.
   logits_.resize(std::max(logits_.size(), row_total_ * vocab_size_));
   hidden_.resize(std::max(hidden_.size(), row_total_ * hidden_size_));
@@ -30,7 +30,9 @@ void FeedBatch::run(plugin::Model& model) {
     *targets_[i] = {item.logits, item.hidden, item.row_count};
     row += item.row_count;
   }
-  model.feed(items_);
+  for (std::size_t begin = 0; begin < items_.size(); begin += max_items) {
+    model.feed(std::span(items_).subspan(begin, std::min(max_items, items_.size() - begin)));
+  }
   items_.clear();
   targets_.clear();
   row_total_ = 0;

@@ -1,4 +1,4 @@
-/// The one ragged batch of a round: what is fed, and where the rows that come back lie.
+/// The ragged batch of a round: what is fed, and where the rows that come back lie.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ class FeedBatch {
   void add(const plugin::State& state, std::span<const std::int32_t> tokens, std::size_t row_count,
            Rows& rows);
   bool empty() const { return items_.empty(); }
-  /// Feeds everything that was added and starts anew.
-  void run(plugin::Model& model);
+  /// Feeds everything that was added, `max_items` states at most in one call, and starts anew.
+  void run(plugin::Model& model, std::size_t max_items);
 
  private:
   std::size_t vocab_size_;

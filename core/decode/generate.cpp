@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
+#include "core/decode/frontier.hpp"
 #include "core/decode/sample.hpp"
 
 namespace trellis::decode {
@@ -12,87 +14,103 @@ namespace {
 
 class Generator {
  public:
-  Generator(plugin::Model& model, const Arm& arm, std::span<const Prompt> prompts,
-            const GenerateOptions& options, const GenerateEvents& events, const Clock& clock)
-      : context_{model, arm, options, {}},
+  Generator(plugin::Model& model, std::span<const Arm> arms, std::span<const Prompt> prompts,
+            std::span<const SampleRequest> requests, const GenerateOptions& options,
+            const GenerateEvents& events, const Clock& clock)
+      : context_{model, options},
         prompts_(prompts),
+        requests_(requests),
         events_(events),
         clock_(clock),
-        sample_count_(arm.strategy.needs().stochastic ? std::max(options.samples, 1U) : 1),
-        batch_(model.facts().vocab_size,
-               arm.strategy.needs().hidden ? model.facts().hidden_size : 0) {
-    for (const auto& processor : arm.processors) context_.processors.push_back(&processor);
-    std::stable_sort(context_.processors.begin(), context_.processors.end(),
-                     [](const auto* a, const auto* b) { return a->rank() < b->rank(); });
+        frontier_(model.facts().vocab_size, hidden_size(model, arms)) {
+    totals_.arms.resize(arms.size());
+    for (const auto& arm : arms) {
+      auto& context = arms_.emplace_back();
+      context.strategy = &arm.strategy;
+      for (const auto& processor : arm.processors) context.processors.push_back(&processor);
+      std::stable_sort(context.processors.begin(), context.processors.end(),
+                       [](const auto* a, const auto* b) { return a->rank() < b->rank(); });
+    }
   }
 
   GenerateTotals run() {
     const double begin = clock_();
-    while (true) {
+    for (double round_began = begin;;) {
       if (events_.cancelled && events_.cancelled()) {
         throw Error(Fault::cancelled, "generation was cancelled");
       }
       admit();
-      if (samples_.empty()) break;
-      for (auto& sample : samples_) totals_.computed_tokens += sample->collect(batch_);
-      if (!batch_.empty()) batch_.run(context_.model);
-      keep_prompt_rows();
+      if (live_.empty()) break;
+      compute();
       advance_samples();
+      const double now = clock_();
+      end_round(now - round_began);
+      round_began = now;
+      totals_.seconds = now - begin;
       report_progress();
     }
-    totals_.seconds = clock_() - begin;
     return totals_;
   }
 
  private:
-  // Fills free places with the samples that come next; reads a prompt with its first sample.
-  void admit() {
-    while (samples_.size() < std::max<std::size_t>(context_.options.max_batch, 1) &&
-           next_prompt_ < prompts_.size()) {
-      if (next_sample_ == 0) start_ = read_prompt(next_prompt_);
-      const auto& prompt = prompts_[next_prompt_];
-      if (start_) open_sample(sample_number(prompt, next_sample_));
-      if (!start_ || ++next_sample_ == sample_total(prompt)) {
-        ++next_prompt_;
-        next_sample_ = 0;
-        start_.reset();
-      }
-    }
+  struct Live {
+    std::size_t request = 0;
+    std::unique_ptr<Sample> sample;
+    std::vector<std::size_t> wanted;  // in this round, into what the frontier computed
+  };
+
+  static std::size_t hidden_size(const plugin::Model& model, std::span<const Arm> arms) {
+    const bool needed = std::any_of(arms.begin(), arms.end(),
+                                    [](const Arm& arm) { return arm.strategy.needs().hidden; });
+    return needed ? model.facts().hidden_size : 0;
   }
 
-  void open_sample(std::uint32_t number) {
+  std::size_t places() const { return std::max<std::size_t>(context_.options.max_batch, 1); }
+
+  void tell(std::optional<std::size_t> arm) const {
+    if (events_.on_arm) events_.on_arm(arm);
+  }
+
+  // Fills free places with the samples that come next.
+  void admit() {
+    while (live_.size() < places() && next_ < requests_.size()) {
+      open_sample(next_++);
+      const bool more = next_ < requests_.size() &&
+                        requests_[next_].prompt == requests_[next_ - 1].prompt &&
+                        context_.options.share;
+      if (!more) start_.reset();
+    }
+    if (start_ != nullptr) frontier_.hold(start_->root);
+  }
+
+  void open_sample(std::size_t index) {
+    const SampleRequest& request = requests_[index];
     try {
-      samples_.push_back(std::make_unique<Sample>(context_, start_, number));
+      if (start_ == nullptr) {
+        tell(std::nullopt);
+        start_ = read_prompt(prompts_[request.prompt]);
+      } else {
+        totals_.prompt_tokens_saved +=
+            start_->tokens.decoder.size() + start_->tokens.encoder.size();
+      }
+      tell(request.arm);
+      const NoiseKey noise{request.seed, prompts_[request.prompt].example, request.sample,
+                           request.stream};
+      live_.push_back(
+          {index, std::make_unique<Sample>(context_, arms_[request.arm], start_, noise), {}});
     } catch (const Error& error) {
       if (error.fault() == Fault::cancelled) throw;
-      events_.on_failure({start_->index, number, error.what()});
+      events_.on_failure({index, error.what()});
     }
   }
 
-  std::uint32_t sample_total(const Prompt& prompt) const {
-    return prompt.samples.empty() ? sample_count_
-                                  : static_cast<std::uint32_t>(prompt.samples.size());
-  }
-
-  static std::uint32_t sample_number(const Prompt& prompt, std::uint32_t place) {
-    return prompt.samples.empty() ? place : prompt.samples[place];
-  }
-
-  // Null when the prompt cannot be generated from; its samples have then been reported as failed.
-  std::shared_ptr<PromptStart> read_prompt(std::size_t index) {
-    const Prompt& prompt = prompts_[index];
+  // Throws Error when the prompt cannot be generated from.
+  std::shared_ptr<PromptStart> read_prompt(const Prompt& prompt) const {
     const auto max_context = context_.model.facts().max_context;
     auto start = std::make_shared<PromptStart>();
     start->prompt = &prompt;
-    start->index = index;
     start->started = clock_();
-    try {
-      start->tokens = context_.model.encode_prompt(prompt.source, prompt.prefix);
-    } catch (const Error& error) {
-      if (error.fault() == Fault::cancelled) throw;
-      fail_prompt(index, error.what());
-      return nullptr;
-    }
+    start->tokens = context_.model.encode_prompt(prompt.source, prompt.prefix);
     start->stops = StopStrings(prompt.stop);
     const std::size_t used = start->tokens.decoder.size();
     start->limit = prompt.max_new_tokens;
@@ -100,77 +118,102 @@ class Generator {
       start->limit = std::min(start->limit, *max_context - std::min(*max_context, used));
     }
     if (start->limit == 0) {
-      fail_prompt(index, prompt.max_new_tokens == 0
-                             ? "max_new_tokens is 0: at least 1 is needed"
-                             : fmt::format("the prompt has {} tokens and leaves no room in the "
-                                           "model's context of {}",
-                                           used, max_context.value_or(0)));
-      return nullptr;
+      throw Error(Fault::usage,
+                  prompt.max_new_tokens == 0
+                      ? "max_new_tokens is 0: at least 1 is needed"
+                      : fmt::format("the prompt has {} tokens and leaves no room in the model's "
+                                    "context of {}",
+                                    used, max_context.value_or(0)));
     }
-    start->state = context_.model.open_state(start->tokens.encoder);
-    batch_.add(start->state, start->tokens.decoder, 1, start->rows);
-    totals_.prompt_tokens += used + start->tokens.encoder.size();
-    fresh_.push_back(start);
+    start->root =
+        TreeNode::root(start->tokens.decoder, context_.model.open_state(start->tokens.encoder));
     return start;
   }
 
-  void fail_prompt(std::size_t index, const std::string& message) const {
-    for (std::uint32_t place = 0; place < sample_total(prompts_[index]); ++place) {
-      events_.on_failure({index, sample_number(prompts_[index], place), message});
+  void compute() {
+    for (auto& live : live_) {
+      live.wanted.clear();
+      live.sample->collect(frontier_, live.wanted);
     }
+    tell(std::nullopt);
+    share_out(frontier_.run(context_.model, places()));
+    totals_.peak_states = std::max(totals_.peak_states, frontier_.live_states());
   }
 
-  // The batch's rows live for one round, a prompt's for as long as samples start from it.
-  void keep_prompt_rows() {
-    const auto& facts = context_.model.facts();
-    for (const auto& start : fresh_) {
-      start->logits.assign(start->rows.logits, start->rows.logits + facts.vocab_size);
-      if (start->rows.hidden != nullptr) {
-        start->hidden.assign(start->rows.hidden, start->rows.hidden + facts.hidden_size);
+  // Every path is counted once, and a part of it for each arm whose samples wanted it.
+  void share_out(const std::vector<FedPath>& fed) {
+    std::vector<std::size_t> wanted_by(fed.size());
+    for (const auto& live : live_) {
+      for (const auto index : live.wanted) ++wanted_by[index];
+    }
+    std::vector<bool> counted(fed.size());
+    for (const auto& live : live_) {
+      auto& arm = totals_.arms[requests_[live.request].arm];
+      const auto encoder_tokens = live.sample->start().tokens.encoder.size();
+      for (const auto index : live.wanted) {
+        const bool prompt = fed[index].prompt;
+        const std::size_t tokens = fed[index].tokens + (prompt ? encoder_tokens : 0);
+        const double part = static_cast<double>(tokens) / static_cast<double>(wanted_by[index]);
+        (prompt ? arm.prompt_tokens : arm.computed_tokens) += part;
+        if (counted[index]) continue;
+        counted[index] = true;
+        (prompt ? totals_.prompt_tokens : totals_.computed_tokens) += tokens;
+        if (!prompt) totals_.computed_tokens_saved += tokens * (wanted_by[index] - 1);
       }
     }
-    fresh_.clear();
   }
 
   void advance_samples() {
-    for (auto& sample : samples_) {
+    for (auto& live : live_) {
       std::optional<Generation> result;
+      tell(requests_[live.request].arm);
       try {
-        if (!sample->advance()) continue;
-        result = sample->take_result();
+        if (!live.sample->advance()) continue;
+        result = live.sample->take_result();
       } catch (const Error& error) {
         if (error.fault() == Fault::cancelled) throw;
-        events_.on_failure({sample->start().index, sample->number(), error.what()});
+        events_.on_failure({live.request, error.what()});
       }
       if (result) {  // outside the try: what its receiver throws is no fault of the sample
-        result->seconds = clock_() - sample->start().started;
+        result->request = live.request;
+        result->seconds = clock_() - live.sample->start().started;
         totals_.delivered_tokens += result->tokens.size();
+        totals_.arms[requests_[live.request].arm].delivered_tokens += result->tokens.size();
         events_.on_generation(std::move(*result));
       }
-      sample.reset();
+      live.sample.reset();
     }
-    std::erase(samples_, nullptr);
+  }
+
+  // Shares out the time of a round by what was wanted in it, and lets go of what has ended.
+  void end_round(double seconds) {
+    std::size_t all = 0;
+    for (const auto& live : live_) all += live.wanted.size();
+    for (const auto& live : live_) {
+      totals_.arms[requests_[live.request].arm].seconds +=
+          seconds * static_cast<double>(live.wanted.size()) / static_cast<double>(all);
+    }
+    std::erase_if(live_, [](const Live& live) { return live.sample == nullptr; });
   }
 
   void report_progress() const {
     if (!events_.on_progress) return;
     std::uint64_t tokens = totals_.delivered_tokens;
-    for (const auto& sample : samples_) tokens += sample->length();
+    for (const auto& live : live_) tokens += live.sample->length();
     events_.on_progress(tokens);
   }
 
   SampleContext context_;
+  std::vector<ArmContext> arms_;
   std::span<const Prompt> prompts_;
+  std::span<const SampleRequest> requests_;
   const GenerateEvents& events_;
   const Clock& clock_;
-  std::uint32_t sample_count_;
-  FeedBatch batch_;
+  Frontier frontier_;
   GenerateTotals totals_;
-  std::size_t next_prompt_ = 0;
-  std::uint32_t next_sample_ = 0;
-  std::shared_ptr<PromptStart> start_;
-  std::vector<std::shared_ptr<PromptStart>> fresh_;
-  std::vector<std::unique_ptr<Sample>> samples_;
+  std::size_t next_ = 0;                      // request
+  std::shared_ptr<const PromptStart> start_;  // of the next request, where its prompt was read
+  std::vector<Live> live_;
 };
 
 }  // namespace
@@ -189,10 +232,25 @@ std::string_view to_string(Finish finish) {
   return "strategy";
 }
 
-GenerateTotals generate(plugin::Model& model, const Arm& arm, std::span<const Prompt> prompts,
+std::vector<SampleRequest> every_sample(std::span<const Arm> arms, std::size_t prompts,
+                                        std::uint32_t samples, std::uint64_t seed) {
+  std::vector<SampleRequest> requests;
+  for (std::size_t prompt = 0; prompt < prompts; ++prompt) {
+    for (std::size_t arm = 0; arm < arms.size(); ++arm) {
+      const std::uint32_t count = arms[arm].strategy.needs().stochastic ? samples : 1;
+      for (std::uint32_t sample = 0; sample < count; ++sample) {
+        requests.push_back({prompt, arm, sample, seed, 0});
+      }
+    }
+  }
+  return requests;
+}
+
+GenerateTotals generate(plugin::Model& model, std::span<const Arm> arms,
+                        std::span<const Prompt> prompts, std::span<const SampleRequest> requests,
                         const GenerateOptions& options, const GenerateEvents& events,
                         const Clock& clock) {
-  return Generator(model, arm, prompts, options, events, clock).run();
+  return Generator(model, arms, prompts, requests, options, events, clock).run();
 }
 
 }  // namespace trellis::decode

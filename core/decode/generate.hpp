@@ -1,10 +1,10 @@
-/// The decode loop: prompts in, generations out, for one strategy on one model.
+/// The decode loop: prompts in, generations out, for any number of arms on one model.
 ///
-/// Many samples are under way at once; each round feeds the new tokens of all live hypotheses as
-/// one ragged batch, shows every search its view, and carries out the moves by forking and freeing
-/// states. No prefix is computed twice for one sample; samples of one example share the prompt's
-/// state. The result of a sample does not depend on what else is in the batch, as far as the model
-/// keeps its part of that.
+/// An arm is a strategy with its settings. All samples of one prompt, of whatever arm, grow one
+/// tree of tokens: each round computes every prefix that some hypothesis has newly reached once, in
+/// one ragged batch, shows every search its view, and carries out the moves. A prompt is read once
+/// for all arms, and an arm costs only what it does not share. The result of a sample does not
+/// depend on what else is in the tree or in the batch, as far as the model keeps its part of that.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +25,6 @@ struct Prompt {
   std::string prefix;
   std::vector<std::string> stop;
   std::size_t max_new_tokens = 0;  ///< at least 1
-  /// Which samples to make, by number; empty: as many as the options say. None may be made that a
-  /// strategy without chance would only repeat.
-  std::vector<std::uint32_t> samples;
 };
 
 /// A strategy with its processors, which are applied by ascending rank.
@@ -36,11 +33,21 @@ struct Arm {
   std::vector<plugin::LogitsProcessor> processors;
 };
 
-struct GenerateOptions {
+/// One sample to make: an arm on a prompt, and which noise it draws.
+struct SampleRequest {
+  std::size_t prompt = 0;    ///< index into the prompts
+  std::size_t arm = 0;       ///< index into the arms
+  std::uint32_t sample = 0;  ///< number among the samples of this arm on this prompt
   std::uint64_t seed = 0;
-  std::uint32_t samples = 1;         ///< per prompt; one if the strategy is not stochastic
-  std::size_t max_batch = 32;        ///< samples under way at once
+  /// Samples of equal seed, example, number and stream see the same noise (common random numbers);
+  /// a stream of its own makes an arm independent of the others.
+  std::uint64_t stream = 0;
+};
+
+struct GenerateOptions {
+  std::size_t max_batch = 32;        ///< samples under way at once, and states in one feed
   std::size_t top_alternatives = 5;  ///< most probable tokens recorded at each position
+  bool share = true;                 ///< false: every sample grows a tree of its own
 };
 
 struct Alternative {
@@ -61,8 +68,7 @@ enum class Finish { eos, stop, length, strategy };
 std::string_view to_string(Finish finish);
 
 struct Generation {
-  std::size_t prompt = 0;  ///< index into the prompts
-  std::uint32_t sample = 0;
+  std::size_t request = 0;          ///< index into the requests
   std::string text;                 ///< without prefix, end symbol and stop string
   std::vector<TokenRecord> tokens;  ///< the end symbol included
   Finish finish = Finish::eos;
@@ -70,23 +76,36 @@ struct Generation {
   double seconds = 0;  ///< from its prompt's first feed to its end, other samples' work included
 };
 
-struct GenerateTotals {
-  std::uint64_t prompt_tokens = 0;     ///< fed to read prompts, encoder tokens included
+/// What an arm had of the work: what several samples wanted is shared out among them evenly.
+struct ArmTotals {
+  double prompt_tokens = 0;            ///< fed to read prompts, encoder tokens included
+  double computed_tokens = 0;          ///< fed after the prompts (beams compute more)
   std::uint64_t delivered_tokens = 0;  ///< in the generations
-  std::uint64_t computed_tokens = 0;   ///< fed after the prompts (beams compute more)
+  double seconds = 0;
+};
+
+struct GenerateTotals {
+  std::vector<ArmTotals> arms;
+  std::uint64_t prompt_tokens = 0;
+  std::uint64_t computed_tokens = 0;
+  std::uint64_t delivered_tokens = 0;
+  std::uint64_t prompt_tokens_saved = 0;    ///< that samples would have read for themselves
+  std::uint64_t computed_tokens_saved = 0;  ///< after the prompts
+  std::size_t peak_states = 0;              ///< most states alive at one time
   double seconds = 0;
 };
 
 /// What may go wrong with one sample is reported with it; the others go on.
 struct GenerateFailure {
-  std::size_t prompt = 0;
-  std::uint32_t sample = 0;
+  std::size_t request = 0;
   std::string message;
 };
 
 struct GenerateEvents {
   std::function<void(Generation)> on_generation;
   std::function<void(GenerateFailure)> on_failure;
+  /// Before an arm's plugins are called, and with nothing before the model is; may be empty.
+  std::function<void(std::optional<std::size_t> arm)> on_arm;
   std::function<void(std::uint64_t delivered_tokens)> on_progress;  ///< each round; may be empty
   std::function<bool()> cancelled;                                  ///< may be empty
 };
@@ -94,11 +113,18 @@ struct GenerateEvents {
 /// A clock for tests: seconds since any fixed moment.
 using Clock = std::function<double()>;
 
+/// Every sample of every arm on every prompt, prompt by prompt, so that arms share; an arm that is
+/// not stochastic makes one.
+std::vector<SampleRequest> every_sample(std::span<const Arm> arms, std::size_t prompts,
+                                        std::uint32_t samples, std::uint64_t seed);
+
+/// Requests are begun in their order; those of one prompt share most when they stand together.
 /// Generations arrive as they finish, in an order that depends only on the arguments. A prompt that
-/// the model cannot read or that leaves no room in its context is a failure. Throws
+/// the model cannot read or that leaves no room in its context is a failure of its requests. Throws
 /// Error(cancelled), or what the model throws while it computes: then the samples that had not
 /// arrived are lost.
-GenerateTotals generate(plugin::Model& model, const Arm& arm, std::span<const Prompt> prompts,
+GenerateTotals generate(plugin::Model& model, std::span<const Arm> arms,
+                        std::span<const Prompt> prompts, std::span<const SampleRequest> requests,
                         const GenerateOptions& options, const GenerateEvents& events,
                         const Clock& clock);
 

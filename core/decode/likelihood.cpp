@@ -62,7 +62,7 @@ std::vector<Likelihood> likelihoods(plugin::Model& model,
       if (sequence.scored.empty()) continue;
       batch.add(sequence.state, sequence.tokens, sequence.scored.size(), sequence.rows);
     }
-    if (!batch.empty()) batch.run(model);
+    if (!batch.empty()) batch.run(model, max_batch);
     for (std::size_t i = begin; i < end; ++i) {
       const auto& sequence = sequences[i - begin];
       for (std::size_t row = 0; row < sequence.scored.size(); ++row) {

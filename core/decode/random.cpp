@@ -14,7 +14,7 @@ constexpr std::uint32_t kWeyl1 = 0xBB67AE85;
 constexpr int kRounds = 10;
 
 // What a counter is used for, so that no two uses share numbers.
-enum class Use : std::uint32_t { gumbel = 0, uniform = 1, derive = 2 };
+enum class Use : std::uint32_t { gumbel = 0, uniform = 1, derive = 2, separate = 3 };
 
 constexpr std::uint32_t low(std::uint64_t x) {
   return static_cast<std::uint32_t>(x);
@@ -54,7 +54,11 @@ std::array<std::uint32_t, 2> key_of(const NoiseKey& key) {
   const auto mixed = philox4x32(
       {low(key.example), high(key.example), key.sample, static_cast<std::uint32_t>(Use::derive)},
       {low(key.seed), high(key.seed)});
-  return {mixed[0], mixed[1]};
+  if (key.stream == 0) return {mixed[0], mixed[1]};
+  const auto apart =
+      philox4x32({low(key.stream), high(key.stream), 0, static_cast<std::uint32_t>(Use::separate)},
+                 {mixed[0], mixed[1]});
+  return {apart[0], apart[1]};
 }
 
 // -log(-log u) with u in the middle of one of 2^32 equal steps of (0, 1), so never 0 or 1.

@@ -20,6 +20,7 @@ struct NoiseKey {
   std::uint64_t seed = 0;
   std::uint64_t example = 0;
   std::uint32_t sample = 0;
+  std::uint64_t stream = 0;  ///< 0: shared by all arms
 };
 
 /// Standard Gumbel noise for token ids 0..out.size()-1 at a position. Always finite.

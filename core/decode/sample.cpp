@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "core/kernels/distribution.hpp"
 
@@ -33,21 +32,6 @@ trellis_noise noise_abi(const NoiseKey& key) {
           }};
 }
 
-std::span<const float> row_of(const Rows& rows, std::size_t row, std::size_t vocab_size) {
-  return {rows.logits + row * vocab_size, vocab_size};
-}
-
-Error unusable_logits(std::size_t token_count) {
-  return {Fault::plugin, fmt::format("the model gave no usable logits after {} tokens: NaN, "
-                                     "infinity, or nothing but -infinity",
-                                     token_count)};
-}
-
-// A finish whose tokens need no more records needs no state.
-bool needs_state(const Move& move) {
-  return !move.finish || move.tokens.size() > 1;
-}
-
 }  // namespace
 
 struct Sample::View {
@@ -56,39 +40,31 @@ struct Sample::View {
   std::vector<trellis_hypothesis> hypotheses;
 };
 
-Sample::Sample(const SampleContext& context, std::shared_ptr<const PromptStart> start,
-               std::uint32_t sample)
+Sample::Sample(const SampleContext& context, const ArmContext& arm,
+               std::shared_ptr<const PromptStart> start, const NoiseKey& noise)
     : context_(context),
+      arm_(arm),
       start_(std::move(start)),
-      sample_(sample),
-      noise_key_{context.options.seed, start_->prompt->example, sample},
-      search_(context.arm.strategy.open_search()) {
-  live_.emplace_back();
+      noise_key_(noise),
+      search_(arm.strategy->open_search()) {
+  live_.emplace_back().node = start_->root;
 }
 
-std::size_t Sample::collect(FeedBatch& batch) {
-  std::size_t fed = 0;
-  for (auto& hypothesis : live_) {
-    if (hypothesis.pending.empty()) continue;  // first round: the prompt's own rows are shown
-    if (hypothesis.wanted > 1 && !hypothesis.closing) {
-      hypothesis.before = context_.model.fork(hypothesis.state);
-    }
-    batch.add(hypothesis.state, hypothesis.pending, hypothesis.wanted, hypothesis.rows);
-    fed += hypothesis.pending.size();
+void Sample::collect(Frontier& frontier, std::vector<std::size_t>& wanted) const {
+  for (const auto& hypothesis : live_) {
+    // The row after the last token of a finished sequence judges nothing.
+    const auto& node = hypothesis.closing ? hypothesis.node->parent() : hypothesis.node;
+    const bool may_return = hypothesis.rows > 1 && !hypothesis.closing;
+    wanted.push_back(frontier.want(node, hypothesis.rows, may_return));
   }
-  return fed;
 }
 
 bool Sample::advance() {
-  if (round_ == 0) {
-    const auto* hidden = start_->hidden.empty() ? nullptr : start_->hidden.data();
-    live_.front().rows = {start_->logits.data(), hidden, 1};
+  const std::size_t vocab_size = context_.model.facts().vocab_size;
+  for (const auto& hypothesis : live_) {
+    judge_path(hypothesis.node, vocab_size, context_.options.top_alternatives);
   }
-  for (auto& hypothesis : live_) record_fed_tokens(hypothesis);
-  for (auto& hypothesis : live_) {
-    if (hypothesis.closing) finish(hypothesis, *hypothesis.closing);
-  }
-  std::erase_if(live_, [](const Hypothesis& hypothesis) { return hypothesis.closing.has_value(); });
+  finish_closing();
   if (!live_.empty()) {
     View view;
     show(view);
@@ -107,63 +83,27 @@ bool Sample::advance() {
   return true;
 }
 
-// The first token of a move was judged by its parent's row; the others by the rows between them.
-void Sample::record_fed_tokens(Hypothesis& hypothesis) {
-  const std::size_t vocab_size = context_.model.facts().vocab_size;
-  const std::size_t first = hypothesis.tokens.size() - hypothesis.wanted;
-  const std::size_t unjudged = hypothesis.closing ? hypothesis.wanted : hypothesis.wanted - 1;
-  for (std::size_t row = 0; round_ > 0 && row < unjudged; ++row) {
-    RowJudge judge(row_of(hypothesis.rows, row, vocab_size), context_.options.top_alternatives);
-    const std::size_t next = hypothesis.closing ? first + row : first + row + 1;
-    if (judge.problem() != nullptr) throw unusable_logits(next);
-    hypothesis.node = records_.add(hypothesis.node, judge.judge(hypothesis.tokens[next]));
+void Sample::finish_closing() {
+  for (auto& hypothesis : live_) {
+    if (hypothesis.closing) finish(hypothesis, *hypothesis.closing);
   }
+  std::erase_if(live_, [](const Hypothesis& hypothesis) { return hypothesis.closing.has_value(); });
 }
 
 void Sample::show(View& view) {
   const auto& facts = context_.model.facts();
-  const auto& needs = context_.arm.strategy.needs();
-  const bool processed = !context_.processors.empty() || needs.processors_see_log_probabilities;
-  std::size_t row_total = 0;
-  for (const auto& hypothesis : live_) row_total += hypothesis.rows.count;
-  if (processed) scores_.resize(std::max(scores_.size(), row_total * facts.vocab_size));
-  float* scores = scores_.data();
+  shown_.clear();
   std::size_t longest = 0;
   for (const auto& hypothesis : live_) {
-    const float* first_scores = scores;
-    for (std::size_t row = 0; row < hypothesis.rows.count; ++row) {
-      const auto logits = row_of(hypothesis.rows, row, facts.vocab_size);
-      if (!kernels::has_choice(logits)) {
-        throw unusable_logits(length_at(hypothesis.tokens.size(), hypothesis.rows.count, row));
-      }
-      if (!processed) continue;
-      const std::span<float> out(scores, facts.vocab_size);
-      if (needs.processors_see_log_probabilities) {
-        kernels::log_softmax(logits, out);
-      } else {
-        std::copy(logits.begin(), logits.end(), out.begin());
-      }
-      const trellis_sequence sequence{
-          sizeof(trellis_sequence),
-          start_->tokens.decoder.data(),
-          start_->tokens.decoder.size(),
-          hypothesis.tokens.data(),
-          length_at(hypothesis.tokens.size(), hypothesis.rows.count, row),
-          facts.eos.data(),
-          facts.eos.size()};
-      for (const auto* processor : context_.processors) processor->apply(sequence, out);
-      if (!kernels::has_choice(out)) {
-        throw Error(Fault::plugin,
-                    fmt::format("after {} tokens the processors left no token to choose",
-                                sequence.token_count));
-      }
-      scores += facts.vocab_size;
-    }
-    view.hypotheses.push_back({sizeof(trellis_hypothesis), hypothesis.tokens.data(),
-                               hypothesis.tokens.size(), hypothesis.rows.count,
-                               hypothesis.rows.logits,
-                               processed ? first_scores : hypothesis.rows.logits,
-                               hypothesis.rows.hidden, hypothesis.score, hypothesis.stopped});
+    trellis_hypothesis shown{};
+    shown.struct_size = sizeof shown;
+    shown.tokens = hypothesis.tokens.data();
+    shown.token_count = hypothesis.tokens.size();
+    shown.row_count = hypothesis.rows;
+    shown.score = hypothesis.score;
+    shown.stopped = hypothesis.stopped ? 1 : 0;
+    show_rows(hypothesis, shown);
+    view.hypotheses.push_back(shown);
     longest = std::max(longest, hypothesis.tokens.size());
   }
   view.noise = noise_abi(noise_key_);
@@ -184,77 +124,120 @@ void Sample::show(View& view) {
               &view.noise};
 }
 
+// Rows are shown where the batch has them; several that do not lie side by side there are copied.
+void Sample::show_rows(const Hypothesis& hypothesis, trellis_hypothesis& shown) {
+  const auto& facts = context_.model.facts();
+  const auto& needs = arm_.strategy->needs();
+  const std::size_t rows = hypothesis.rows;
+  std::vector<NodeRow> parts(rows);
+  std::vector<TreeNode*> nodes(rows);
+  TreeNode* node = hypothesis.node.get();
+  for (std::size_t row = rows; row > 0; --row, node = node->parent().get()) {
+    nodes[row - 1] = node;
+    parts[row - 1] = node->row();
+    if (node->judge(facts.vocab_size, context_.options.top_alternatives).problem() != nullptr) {
+      throw unusable_logits(node->depth());
+    }
+  }
+  const auto side_by_side = [&](const float* NodeRow::*part, std::size_t width) {
+    const float* first = parts.front().*part;
+    for (std::size_t row = 1; row < rows; ++row) {
+      if (parts[row].*part != first + row * width) {
+        auto& copy = shown_.emplace_back(rows * width);
+        for (std::size_t i = 0; i < rows; ++i) {
+          std::copy_n(parts[i].*part, width, copy.data() + i * width);
+        }
+        return static_cast<const float*>(copy.data());
+      }
+    }
+    return first;
+  };
+  shown.logits = side_by_side(&NodeRow::logits, facts.vocab_size);
+  shown.scores = shown.logits;
+  if (needs.hidden) shown.hidden = side_by_side(&NodeRow::hidden, facts.hidden_size);
+  if (arm_.processors.empty() && !needs.processors_see_log_probabilities) return;
+  auto& scores = shown_.emplace_back(rows * facts.vocab_size);
+  for (std::size_t row = 0; row < rows; ++row) {
+    process(hypothesis, row, std::span(scores).subspan(row * facts.vocab_size, facts.vocab_size));
+  }
+  shown.scores = scores.data();
+}
+
+void Sample::process(const Hypothesis& hypothesis, std::size_t row, std::span<float> scores) const {
+  const auto& facts = context_.model.facts();
+  const auto node = ancestor(hypothesis.node, hypothesis.rows - 1 - row);
+  const std::span<const float> logits(node->row().logits, facts.vocab_size);
+  if (arm_.strategy->needs().processors_see_log_probabilities) {
+    kernels::log_softmax(logits, scores);
+  } else {
+    std::copy(logits.begin(), logits.end(), scores.begin());
+  }
+  const trellis_sequence sequence{sizeof(trellis_sequence),
+                                  start_->tokens.decoder.data(),
+                                  start_->tokens.decoder.size(),
+                                  hypothesis.tokens.data(),
+                                  node->depth(),
+                                  facts.eos.data(),
+                                  facts.eos.size()};
+  for (const auto* processor : arm_.processors) processor->apply(sequence, scores);
+  if (!kernels::has_choice(scores)) {
+    throw Error(Fault::plugin, fmt::format("after {} tokens the processors left no token to choose",
+                                           sequence.token_count));
+  }
+}
+
 void Sample::carry_out(const std::vector<Move>& moves) {
   next_.clear();
-  std::map<std::pair<std::uint32_t, std::uint32_t>, RowJudge> judges;
-  std::vector<std::size_t> uses(live_.size());
-  for (const auto& move : moves) uses[move.parent] += needs_state(move) ? 1 : 0;
   const std::size_t vocab_size = context_.model.facts().vocab_size;
   for (const auto& answered : moves) {
     const Move move = without_tokens_after_stop(answered);
-    const bool last_use = needs_state(answered) && --uses[move.parent] == 0;
-    auto next = follow(move, last_use);
+    auto next = follow(move);
     if (!move.tokens.empty()) {
-      const auto [judge, fresh] = judges.try_emplace(
-          std::pair(move.parent, move.row), row_of(live_[move.parent].rows, move.row, vocab_size),
-          context_.options.top_alternatives);
-      next.node = records_.add(next.node, judge->second.judge(move.tokens.front()));
+      // Only the row before its first token is there now; the others are judged once they are fed.
+      judge_path(ancestor(next.node, move.tokens.size() - 1), vocab_size,
+                 context_.options.top_alternatives);
     }
     settle(std::move(next), move);
   }
   live_.swap(next_);
+  shown_.clear();
 }
 
 // A stop string has ended the text: what a strategy moves on from it is dropped. A move that
 // rejects a part of the stop string goes on.
 Move Sample::without_tokens_after_stop(const Move& move) const {
   const auto& parent = live_[move.parent];
-  if (!parent.stopped || move.finish || move.row + 1 < parent.rows.count) return move;
+  if (!parent.stopped || move.finish || move.row + 1 < parent.rows) return move;
   return {move.parent, move.row, {}, move.score, TRELLIS_FINISH_STOP};
 }
 
-// The hypothesis that a move makes, before its first token was judged. States are forked except
-// for their last user, who takes them.
-Sample::Hypothesis Sample::follow(const Move& move, bool last_use) {
-  auto& parent = live_[move.parent];
-  const std::size_t rejected = parent.rows.count - 1 - move.row;
-  const std::size_t kept = parent.tokens.size() - rejected;
+// The hypothesis that a move makes.
+Sample::Hypothesis Sample::follow(const Move& move) const {
+  const auto& parent = live_[move.parent];
+  const std::size_t rejected = parent.rows - 1 - move.row;
   Hypothesis next;
+  next.node = ancestor(parent.node, rejected);
   next.tokens.assign(parent.tokens.begin(),
-                     parent.tokens.begin() + static_cast<std::ptrdiff_t>(kept));
-  next.node = records_.back(parent.node, rejected);
+                     parent.tokens.end() - static_cast<std::ptrdiff_t>(rejected));
   next.score = move.score;
-  if (rejected == 0) {
-    next.stop = parent.stop;
-    if (needs_state(move)) {
-      const auto& state = parent.state ? parent.state : start_->state;
-      next.state = last_use && parent.state ? std::move(parent.state) : context_.model.fork(state);
-    }
-  } else {
-    next.stop = parent.stop_before;
-    if (needs_state(move)) next.state = context_.model.fork(parent.before);
-    // What was accepted is fed again: the state that holds it holds the rejected tokens too.
-    next.pending.assign(parent.pending.begin(),
-                        parent.pending.end() - static_cast<std::ptrdiff_t>(rejected));
-  }
+  next.stop = rejected == 0 ? parent.stop : parent.stop_before;
+  for (const auto token : move.tokens) next.node = TreeNode::child(next.node, token);
   next.tokens.insert(next.tokens.end(), move.tokens.begin(), move.tokens.end());
-  next.pending.insert(next.pending.end(), move.tokens.begin(), move.tokens.end());
-  next.wanted = move.tokens.size();
+  next.rows = move.tokens.size();
   return next;
 }
 
-// Decides whether a new hypothesis goes on, is finished, or is finished once the records of its
-// last tokens are known.
+// Decides whether a new hypothesis goes on, is finished, or is finished once its last tokens have
+// been judged.
 void Sample::settle(Hypothesis next, const Move& move) {
   next.stop_before = next.stop;
   const auto completed = next.stop.advance(context_.model, start_->stops, next.tokens);
   if (completed) {
     // A stop string ends the text even in the middle of a move.
-    const std::size_t dropped = next.tokens.size() - *completed;
-    const std::size_t cut = std::min(dropped, move.tokens.size());
+    const std::size_t cut = std::min(next.tokens.size() - *completed, move.tokens.size());
     next.tokens.resize(next.tokens.size() - cut);
-    next.pending.resize(next.pending.size() - cut);
-    next.wanted -= cut;
+    next.node = ancestor(next.node, cut);
+    next.rows -= cut;
     next.stopped = true;
   }
   std::optional<trellis_finish_reason> reason = move.finish;
@@ -263,18 +246,18 @@ void Sample::settle(Hypothesis next, const Move& move) {
   }
   if (!reason) {
     next_.push_back(std::move(next));
-  } else if (next.wanted <= 1) {
+  } else if (next.rows <= 1) {
     finish(next, *reason);
   } else {
     next.closing = reason;
-    next.pending.pop_back();  // the row after the last token judges nothing
-    --next.wanted;
+    --next.rows;
     next_.push_back(std::move(next));
   }
 }
 
 void Sample::finish(Hypothesis& hypothesis, trellis_finish_reason reason) {
-  finished_.push_back({std::move(hypothesis.tokens), hypothesis.node, hypothesis.score, reason});
+  finished_.push_back(
+      {std::move(hypothesis.tokens), std::move(hypothesis.node), hypothesis.score, reason});
 }
 
 Generation Sample::take_result() {
@@ -282,10 +265,8 @@ Generation Sample::take_result() {
       std::max_element(finished_.begin(), finished_.end(),
                        [](const Finished& a, const Finished& b) { return a.score < b.score; });
   Generation result;
-  result.prompt = start_->index;
-  result.sample = sample_;
   result.text = context_.model.decode(best->tokens);
-  result.tokens = records_.path(best->node);
+  result.tokens = records_to(*best->node);
   result.finish = finish_of(best->reason);
   result.score = best->score;
   if (const auto stop = start_->stops.find(result.text)) {

@@ -1,8 +1,8 @@
 /// One sample under way: a search, the hypotheses it keeps alive, and what it has finished.
 ///
-/// A round has two halves. `collect` adds what must be computed to the round's batch; once that has
-/// run, `advance` shows the search its view and carries out the answer. Everything that a batch
-/// borrows stays in place between the two.
+/// A round has two halves. `collect` says which prefixes must be computed; once they are, `advance`
+/// shows the search its view and carries out the answer. The rows that it looks at stay in place
+/// between the two.
 #pragma once
 
 #include <cstdint>
@@ -12,50 +12,49 @@
 #include <vector>
 
 #include "core/decode/answer.hpp"
-#include "core/decode/feed.hpp"
+#include "core/decode/frontier.hpp"
 #include "core/decode/generate.hpp"
 #include "core/decode/random.hpp"
 #include "core/decode/stop.hpp"
-#include "core/decode/token_records.hpp"
+#include "core/decode/token_tree.hpp"
 
 namespace trellis::decode {
 
-/// A prompt that has been read by the model, shared by all samples of its example.
+/// A prompt that the model can continue, shared by the samples that grow its tree.
 struct PromptStart {
   const Prompt* prompt = nullptr;
-  std::size_t index = 0;  ///< into the prompts
   plugin::PromptTokens tokens;
   StopStrings stops;
   std::size_t limit = 0;  ///< tokens a hypothesis may get
-  plugin::State state;
-  Rows rows;                  ///< valid in the round that read the prompt
-  std::vector<float> logits;  ///< [vocab_size] after the prompt, once read
-  std::vector<float> hidden;  ///< [hidden_size], or empty
+  NodePtr root;
   double started = 0;
+};
+
+/// An arm as its samples use it.
+struct ArmContext {
+  const plugin::Strategy* strategy = nullptr;
+  std::vector<const plugin::LogitsProcessor*> processors;  ///< by ascending rank
 };
 
 /// What all samples of one call to generate() share. Borrowed by the samples.
 struct SampleContext {
   plugin::Model& model;
-  const Arm& arm;
   const GenerateOptions& options;
-  std::vector<const plugin::LogitsProcessor*> processors;  ///< by ascending rank
 };
 
 class Sample {
  public:
-  Sample(const SampleContext& context, std::shared_ptr<const PromptStart> start,
-         std::uint32_t sample);
+  Sample(const SampleContext& context, const ArmContext& arm,
+         std::shared_ptr<const PromptStart> start, const NoiseKey& noise);
   Sample(const Sample&) = delete;
   Sample& operator=(const Sample&) = delete;
 
   const PromptStart& start() const { return *start_; }
-  std::uint32_t number() const { return sample_; }
   /// Tokens of its first live hypothesis.
   std::size_t length() const { return live_.empty() ? 0 : live_.front().tokens.size(); }
 
-  /// Adds the tokens that are to be fed; returns how many they are.
-  std::size_t collect(FeedBatch& batch);
+  /// Asks for the rows that are to be looked at; adds the indices of what it wanted to `wanted`.
+  void collect(Frontier& frontier, std::vector<std::size_t>& wanted) const;
   /// Returns true when the search is over. Throws Error when the strategy breaks its contract or
   /// the model gave logits that nothing can be chosen from.
   bool advance();
@@ -64,46 +63,45 @@ class Sample {
 
  private:
   struct Hypothesis {
-    plugin::State state;   // empty before the first round: then the prompt's counts
-    plugin::State before;  // as it was before `pending` was fed; kept while rows may be rejected
+    NodePtr node;  // after its last token
     std::vector<std::int32_t> tokens;
-    std::vector<std::int32_t> pending;  // to feed; ends as `tokens` does
-    std::size_t wanted = 1;             // rows after the last of `pending`
-    RecordTree::Node node = RecordTree::kRoot;
+    std::size_t rows = 1;  // those of the node and of rows - 1 nodes above it are shown
     double score = 0;
     StopSearch stop;
     StopSearch stop_before;  // as it was before the tokens of the last move
     bool stopped = false;
-    std::optional<trellis_finish_reason> closing;  // only its records are still missing
-    Rows rows;
+    std::optional<trellis_finish_reason> closing;  // only the judgement of its tokens is missing
   };
   struct Finished {
     std::vector<std::int32_t> tokens;
-    RecordTree::Node node = RecordTree::kRoot;
+    NodePtr node;
     double score = 0;
     trellis_finish_reason reason = TRELLIS_FINISH_EOS;
   };
   struct View;
 
-  void record_fed_tokens(Hypothesis& hypothesis);
+  void finish_closing();
   void show(View& view);
+  void show_rows(const Hypothesis& hypothesis, trellis_hypothesis& shown);
+  void process(const Hypothesis& hypothesis, std::size_t row, std::span<float> scores) const;
   void carry_out(const std::vector<Move>& moves);
   Move without_tokens_after_stop(const Move& move) const;
-  Hypothesis follow(const Move& move, bool last_use);
+  Hypothesis follow(const Move& move) const;
   void settle(Hypothesis next, const Move& move);
   void finish(Hypothesis& hypothesis, trellis_finish_reason reason);
 
   const SampleContext& context_;
+  const ArmContext& arm_;
   std::shared_ptr<const PromptStart> start_;
-  std::uint32_t sample_;
   NoiseKey noise_key_;
   plugin::Search search_;
   std::uint64_t round_ = 0;
   std::vector<Hypothesis> live_;
   std::vector<Hypothesis> next_;
   std::vector<Finished> finished_;
-  RecordTree records_;
-  std::vector<float> scores_;  // [rows of the view, vocab_size]
+  // What is shown of hypotheses whose rows do not lie side by side, or were processed. A list of
+  // rows each, so that showing one moves no other.
+  std::vector<std::vector<float>> shown_;
 };
 
 }  // namespace trellis::decode

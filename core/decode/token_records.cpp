@@ -1,6 +1,5 @@
 #include "core/decode/token_records.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include "core/kernels/selection.hpp"
@@ -39,25 +38,6 @@ void RowJudge::list_alternatives() {
                              static_cast<double>(logits_[token]) - distribution_.log_sum_exp});
   }
   listed_ = true;
-}
-
-RecordTree::Node RecordTree::add(Node before, TokenRecord record) {
-  entries_.push_back({std::move(record), before});
-  return static_cast<Node>(entries_.size() - 1);
-}
-
-RecordTree::Node RecordTree::back(Node node, std::size_t steps) const {
-  for (; steps > 0; --steps) node = entries_[static_cast<std::size_t>(node)].before;
-  return node;
-}
-
-std::vector<TokenRecord> RecordTree::path(Node node) const {
-  std::vector<TokenRecord> records;
-  for (; node != kRoot; node = entries_[static_cast<std::size_t>(node)].before) {
-    records.push_back(entries_[static_cast<std::size_t>(node)].record);
-  }
-  std::reverse(records.begin(), records.end());
-  return records;
 }
 
 }  // namespace trellis::decode

@@ -1,10 +1,8 @@
-/// Judging chosen tokens by the model's own distribution, and keeping the judgements of all live
-/// hypotheses without copying their common beginnings.
+/// Judging chosen tokens by the model's own distribution.
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "core/decode/generate.hpp"
@@ -31,27 +29,6 @@ class RowJudge {
   kernels::Distribution distribution_;
   std::vector<Alternative> alternatives_;
   bool listed_ = false;
-};
-
-/// Records of every token that was ever part of a hypothesis of one sample; each points to the one
-/// before it.
-class RecordTree {
- public:
-  using Node = std::int32_t;
-  static constexpr Node kRoot = -1;
-
-  Node add(Node before, TokenRecord record);
-  /// The node `steps` tokens before.
-  Node back(Node node, std::size_t steps) const;
-  /// The records from the first token to `node`.
-  std::vector<TokenRecord> path(Node node) const;
-
- private:
-  struct Entry {
-    TokenRecord record;
-    Node before;
-  };
-  std::vector<Entry> entries_;
 };
 
 }  // namespace trellis::decode

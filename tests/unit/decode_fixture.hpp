@@ -16,6 +16,7 @@
 
 #include "core/decode/generate.hpp"
 #include "core/decode/random.hpp"
+#include "core/decode/token_tree.hpp"
 #include "core/plugin/settings.hpp"
 #include "core/plugin/strategy.hpp"
 #include "tests/abi/host.hpp"
@@ -77,23 +78,52 @@ inline decode::Prompt prompt_of(std::uint64_t example, std::string prefix, std::
   return prompt;
 }
 
-/// Runs to the end; every sample must arrive once. The clock ticks once a question.
-inline Outcome run(plugin::Model& model, const decode::Arm& chosen,
-                   const std::vector<decode::Prompt>& prompts,
-                   const decode::GenerateOptions& options = {}) {
-  Outcome outcome;
+struct RunOptions : decode::GenerateOptions {
+  std::uint32_t samples = 1;  ///< per prompt, of an arm that is stochastic
+  std::uint64_t seed = 0;
+};
+
+/// Runs to the end; every request must be answered once. One outcome an arm, each with the totals
+/// of the whole. The clock ticks once a question.
+inline std::vector<Outcome> run_arms(plugin::Model& model, std::span<const decode::Arm> arms,
+                                     const std::vector<decode::Prompt>& prompts,
+                                     std::span<const decode::SampleRequest> requests,
+                                     const decode::GenerateOptions& options = {}) {
+  std::vector<Outcome> outcomes(arms.size());
+  const auto key_of = [&](std::size_t request) {
+    return std::pair(requests[request].prompt, requests[request].sample);
+  };
   decode::GenerateEvents events;
   events.on_generation = [&](decode::Generation generation) {
-    const std::pair key(generation.prompt, generation.sample);
+    auto& outcome = outcomes[requests[generation.request].arm];
+    const auto key = key_of(generation.request);
     EXPECT_TRUE(outcome.generations.emplace(key, std::move(generation)).second);
   };
   events.on_failure = [&](const decode::GenerateFailure& failure) {
-    EXPECT_TRUE(outcome.failures.emplace(std::pair(failure.prompt, failure.sample), failure.message)
-                    .second);
+    auto& outcome = outcomes[requests[failure.request].arm];
+    EXPECT_TRUE(outcome.failures.emplace(key_of(failure.request), failure.message).second);
   };
   double now = 0;
-  outcome.totals = decode::generate(model, chosen, prompts, options, events, [&] { return ++now; });
-  return outcome;
+  const auto totals =
+      decode::generate(model, arms, prompts, requests, options, events, [&] { return ++now; });
+  for (auto& outcome : outcomes) outcome.totals = totals;
+  return outcomes;
+}
+
+/// One sample of one arm on each prompt, with events of the test's own.
+inline decode::GenerateTotals generate_with(plugin::Model& model, const decode::Arm& chosen,
+                                            const std::vector<decode::Prompt>& prompts,
+                                            const decode::GenerateEvents& events,
+                                            const decode::Clock& clock) {
+  const auto requests = decode::every_sample({&chosen, 1}, prompts.size(), 1, 0);
+  return decode::generate(model, {&chosen, 1}, prompts, requests, {}, events, clock);
+}
+
+inline Outcome run(plugin::Model& model, const decode::Arm& chosen,
+                   const std::vector<decode::Prompt>& prompts, const RunOptions& options = {}) {
+  const auto requests =
+      decode::every_sample({&chosen, 1}, prompts.size(), options.samples, options.seed);
+  return run_arms(model, {&chosen, 1}, prompts, requests, options).front();
 }
 
 inline void expect_equal(const decode::TokenRecord& a, const decode::TokenRecord& b) {

@@ -109,7 +109,7 @@ decode::Arm sampling(std::vector<std::pair<std::string, json>> processors) {
 std::vector<std::string> draw(const decode::Arm& chosen, std::uint32_t samples, std::size_t length,
                               std::uint64_t seed = 1, std::uint64_t example = 0) {
   Table table(one_law());
-  decode::GenerateOptions options;
+  RunOptions options;
   options.samples = samples;
   options.seed = seed;
   const auto outcome = run(table.model, chosen, {prompt_of(example, "", length)}, options);
@@ -212,12 +212,9 @@ TEST(Sampling, ArmsShareTheirNoise) {
 TEST(Sampling, SamplesAskedForByNumberAreThoseOfTheWholeRun) {
   const auto all = draw(sampling({}), 8, 10);
   Table table(one_law());
-  auto prompt = prompt_of(0, "", 10);
-  prompt.samples = {6, 2};
-  decode::GenerateOptions options;
-  options.seed = 1;
-  options.samples = 8;
-  const auto some = run(table.model, sampling({}), {prompt}, options);
+  const auto chosen = sampling({});
+  const decode::SampleRequest requests[] = {{0, 0, 6, 1, 0}, {0, 0, 2, 1, 0}};
+  const auto some = run_arms(table.model, {&chosen, 1}, {prompt_of(0, "", 10)}, requests).front();
   ASSERT_EQ(some.generations.size(), 2U);
   EXPECT_EQ(some.text(0, 6), all[6]);
   EXPECT_EQ(some.text(0, 2), all[2]);

@@ -148,7 +148,7 @@ TEST(View, ShowsPromptHiddenVectorsAndNoise) {
         };
       },
       {.hidden = true}));
-  decode::GenerateOptions options;
+  RunOptions options;
   options.seed = 5;
   const auto outcome = run(table.model, chosen, {prompt_of(77, "ab", 6)}, options);
   EXPECT_EQ(outcome.text(0), "abcbbb");
@@ -311,7 +311,7 @@ TEST(Failures, ASearchThatCannotBeOpenedFailsItsSample) {
         };
       },
       {.stochastic = true}));
-  decode::GenerateOptions options;
+  RunOptions options;
   options.samples = 3;
   const auto outcome = run(table.model, chosen, {prompt_of(0, "", 5)}, options);
   EXPECT_EQ(outcome.generations.size(), 2U);

@@ -21,10 +21,10 @@ class Speculative {
   void operator()(const trellis_view& view, trellis_answer& answer) {
     const auto& shown = view.hypotheses[0];
     // Its last row_count tokens are the block of the last move; the first of them is right.
-    const std::int32_t* block = shown.tokens + shown.token_count - shown.row_count;
+    const std::span<const std::int32_t> tokens_shown(shown.tokens, shown.token_count);
+    const auto block = tokens_shown.last(std::min(shown.row_count, shown.token_count));
     std::size_t row = 0;
-    while (shown.token_count > 0 && row + 1 < shown.row_count &&
-           block[row + 1] == best_of(view, 0, row)) {
+    while (row + 1 < block.size() && block[row + 1] == best_of(view, 0, row)) {
       ++row;
       if (block[row] == kEos) {
         check(send(answer, 0, static_cast<std::uint32_t>(row), {}, 0, TRELLIS_FINISH_EOS));

@@ -101,7 +101,7 @@ TEST(Generate, ComputesNoPrefixTwice) {
 
 TEST(Generate, SamplesOfOneExampleShareThePrompt) {
   Table table(scrambled(6));
-  decode::GenerateOptions options;
+  RunOptions options;
   options.samples = 12;
   options.max_batch = 5;  // samples of the prompt begin in different rounds
   const auto outcome =
@@ -115,14 +115,14 @@ TEST(Generate, SamplesOfOneExampleShareThePrompt) {
 
 TEST(Generate, AStrategyWithoutChanceMakesOneSample) {
   Table table(abc());
-  decode::GenerateOptions options;
+  RunOptions options;
   options.samples = 5;
   EXPECT_EQ(run(table.model, greedy(), {prompt_of(0, "", 5)}, options).generations.size(), 1U);
 }
 
 TEST(Generate, KeepsWithinTheBatch) {
   Table table(scrambled(6));
-  decode::GenerateOptions options;
+  RunOptions options;
   options.max_batch = 3;
   run(table.model, greedy(), several_prompts(10), options);
   EXPECT_EQ(table.counts->max_items, 3U);
@@ -137,7 +137,7 @@ TEST_P(BatchTest, ChangesNothing) {
   std::optional<Outcome> first;
   for (const std::size_t max_batch : {1U, 2U, 7U, 32U}) {
     Table table(scrambled(6));
-    decode::GenerateOptions options;
+    RunOptions options;
     options.samples = 3;
     options.seed = 9;
     options.max_batch = max_batch;
@@ -157,7 +157,7 @@ TEST_P(BatchTest, OrderChangesNothing) {
   const auto chosen = arm(strategy(GetParam()));
   const auto prompts = several_prompts(15);
   const auto reversed = std::vector<decode::Prompt>(prompts.rbegin(), prompts.rend());
-  decode::GenerateOptions options;
+  RunOptions options;
   options.samples = 3;
   options.max_batch = 4;
   Table table(scrambled(6));
@@ -183,11 +183,11 @@ TEST(Generate, ReportsProgressAndTime) {
   events.on_progress = [&](std::uint64_t tokens) { progress.push_back(tokens); };
   double now = 0;
   const std::vector prompts = {prompt_of(0, "", 9)};
-  const auto totals =
-      decode::generate(table.model, greedy(), prompts, {}, events, [&] { return ++now; });
+  const auto totals = generate_with(table.model, greedy(), prompts, events, [&] { return ++now; });
   EXPECT_EQ(progress, (std::vector<std::uint64_t>{1, 2, 3, 4}));
-  EXPECT_EQ(seconds, std::vector<double>{1});  // asked at 2 and 3
-  EXPECT_EQ(totals.seconds, 3);                // from 1 to 4
+  EXPECT_EQ(seconds, std::vector<double>{4});  // asked at 2, after three rounds at 6
+  EXPECT_EQ(totals.seconds, 6);                // from 1 to 7
+  EXPECT_EQ(totals.arms[0].seconds, 6);
 }
 
 // ---- stop strings -----------------------------------------------------------------------------
@@ -288,7 +288,7 @@ TEST(Limits, OfTheContextCountThePrompt) {
 
 TEST(Failures, APromptThatCannotBeReadFailsAlone) {
   Table table(abc());
-  decode::GenerateOptions options;
+  RunOptions options;
   options.samples = 2;
   const auto outcome = run(table.model, arm(strategy("sample")),
                            {prompt_of(0, "Q", 4), prompt_of(1, "a", 4)}, options);
@@ -345,9 +345,8 @@ TEST(Failures, OfTheReceiverAreNotTheSamples) {
   };
   events.on_failure = [](const auto& failure) { FAIL() << failure.message; };
   const std::vector prompts = {prompt_of(0, "", 9)};
-  EXPECT_EQ(message_of([&] {
-              decode::generate(table.model, greedy(), prompts, {}, events, [] { return 0.0; });
-            }),
+  EXPECT_EQ(message_of(
+                [&] { generate_with(table.model, greedy(), prompts, events, [] { return 0.0; }); }),
             "the disk is full");
   EXPECT_EQ(table.counts->live, 0U);
 }
@@ -361,12 +360,12 @@ TEST(Cancelling, ThrowsAtTheNextRoundAndLeaksNothing) {
   events.cancelled = [&] { return ++rounds == 4; };
   const auto prompts = several_prompts(50);
   try {
-    decode::generate(table.model, arm(strategy("beam")), prompts, {}, events, [] { return 0.0; });
+    generate_with(table.model, arm(strategy("beam")), prompts, events, [] { return 0.0; });
     FAIL() << "was not cancelled";
   } catch (const Error& error) {
     EXPECT_EQ(error.fault(), Fault::cancelled);
   }
-  EXPECT_EQ(table.counts->feeds, 3U);
+  EXPECT_EQ(table.counts->feeds, 5U);  // the 44 beams of 11 prompts take two a round
   EXPECT_EQ(table.counts->live, 0U);
 }
 

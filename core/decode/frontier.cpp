@@ -1,0 +1,102 @@
+#include "core/decode/frontier.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace trellis::decode {
+
+std::size_t Frontier::want(const NodePtr& node, std::size_t rows, bool may_return) {
+  const auto [found, fresh] = index_.try_emplace(node.get(), wants_.size());
+  if (fresh) wants_.push_back({.node = node, .rows = rows, .may_return = may_return});
+  Want& want = wants_[found->second];
+  want.rows = std::max(want.rows, rows);
+  want.may_return = want.may_return || may_return;
+  return found->second;
+}
+
+const std::vector<FedPath>& Frontier::run(plugin::Model& model, std::size_t max_items) {
+  for (const auto& node : with_row_) {
+    if (!node->keeps_row()) node->set_row({});
+  }
+  with_row_.clear();
+  uses_.clear();
+  fed_.assign(wants_.size(), {});
+  for (const auto& node : held_) uses_[node.get()].keep = true;
+  for (auto& want : wants_) find_base(want);
+  free_unused_states();
+  for (auto& want : wants_) {
+    if (want.base != nullptr) take_state(model, want);
+  }
+  if (!batch_.empty()) batch_.run(model, max_items);
+  for (std::size_t i = 0; i < wants_.size(); ++i) {
+    Want& want = wants_[i];
+    if (want.base == nullptr) continue;
+    with_state_.push_back(want.node);
+    want.node->state = std::move(want.state);
+    spread_rows(want);
+    fed_[i] = {want.tokens.size(), want.node->parent() == nullptr};
+  }
+  for (const auto& node : held_) {
+    if (node->row().logits != nullptr) node->keep_row(vocab_size_, hidden_size_);
+  }
+  wants_.clear();
+  index_.clear();
+  held_.clear();
+  return fed_;
+}
+
+// The nearest node with a state above all those whose rows are wanted; none where a kept row is
+// already there. A root that was not fed yet is its own base.
+void Frontier::find_base(Want& want) {
+  if (want.node->parent() == nullptr) {
+    if (want.node->row().logits != nullptr) {
+      uses_[want.node.get()].keep = true;  // in the next round somebody goes on from here
+      return;
+    }
+    const auto prompt = want.node->prompt();
+    want.tokens.assign(prompt.begin(), prompt.end());
+    want.base = want.node.get();
+  } else {
+    const NodePtr& top = ancestor(want.node, want.rows - 1)->parent();
+    TreeNode* base = top.get();
+    while (base != nullptr && !base->state) base = base->parent().get();
+    if (base == nullptr) throw std::logic_error("a prefix has lost the state it goes on from");
+    want.base = base;
+    for (const TreeNode* at = want.node.get(); at != base; at = at->parent().get()) {
+      want.tokens.push_back(at->token());
+    }
+    std::reverse(want.tokens.begin(), want.tokens.end());
+  }
+  Use& use = uses_[want.base];
+  ++use.count;
+  use.keep = use.keep || want.may_return;
+}
+
+void Frontier::free_unused_states() {
+  for (const auto& node : with_state_) {
+    if (!uses_.contains(node.get())) node->state = {};
+  }
+  std::erase_if(with_state_, [](const NodePtr& node) { return !node->state; });
+}
+
+// All forks are made before anything is fed: what is fed below a node leaves its state alone.
+void Frontier::take_state(plugin::Model& model, Want& want) {
+  Use& use = uses_.at(want.base);
+  const bool last = --use.count == 0 && (!use.keep || want.base == want.node.get());
+  want.state = last ? std::move(want.base->state) : model.fork(want.base->state);
+  batch_.add(want.state, want.tokens, want.rows, want.fed);
+}
+
+void Frontier::spread_rows(const Want& want) {
+  NodePtr node = want.node;
+  for (std::size_t row = want.rows; row > 0; --row) {
+    const auto index = row - 1;
+    node->set_row({want.fed.logits + index * vocab_size_,
+                   want.fed.hidden == nullptr ? nullptr : want.fed.hidden + index * hidden_size_});
+    with_row_.push_back(node);
+    node = node->parent();
+  }
+}
+
+}  // namespace trellis::decode

@@ -1,0 +1,76 @@
+/// The work of one round: the nodes whose rows are wanted, each computed once whoever wants it.
+///
+/// A node's state is made from that of the nearest node above it that has one: taken over by the
+/// last that needs it, forked for all others. States that nobody came back for are freed before
+/// anything is forked. Used from one thread.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "core/decode/feed.hpp"
+#include "core/decode/token_tree.hpp"
+
+namespace trellis::decode {
+
+/// What one wanted path cost, for sharing it out among those who wanted it.
+struct FedPath {
+  std::size_t tokens = 0;  ///< fed; 0: its rows were there already
+  bool prompt = false;     ///< of the prompt itself
+};
+
+class Frontier {
+ public:
+  /// hidden_size 0: no hidden rows are wanted.
+  Frontier(std::size_t vocab_size, std::size_t hidden_size)
+      : vocab_size_(vocab_size), hidden_size_(hidden_size), batch_(vocab_size, hidden_size) {}
+
+  /// Asks for the rows after `node` and after the `rows` - 1 nodes above it. Returns an index into
+  /// what run() gives. With `may_return` the sample may go on from one of those above in the next
+  /// round.
+  std::size_t want(const NodePtr& node, std::size_t rows, bool may_return);
+  /// The node's state and row stay for those who start from it in later rounds.
+  void hold(const NodePtr& node) { held_.push_back(node); }
+
+  bool empty() const { return wants_.empty(); }
+  /// Computes everything that was wanted, `max_items` states at most in one feed, and starts anew.
+  /// The rows stay where they are until the next run. Borrowed until then.
+  const std::vector<FedPath>& run(plugin::Model& model, std::size_t max_items);
+
+  /// States alive after the last run, those of nodes that nobody sits on any more included.
+  std::size_t live_states() const { return with_state_.size(); }
+
+ private:
+  struct Want {
+    NodePtr node;
+    std::size_t rows = 1;
+    bool may_return = false;
+    TreeNode* base = nullptr;               // whose state it goes on from
+    std::vector<std::int32_t> tokens = {};  // from the base to the node
+    plugin::State state = {};
+    Rows fed = {};
+  };
+  struct Use {
+    std::size_t count = 0;
+    bool keep = false;
+  };
+
+  void find_base(Want& want);
+  void free_unused_states();
+  void take_state(plugin::Model& model, Want& want);
+  void spread_rows(const Want& want);
+
+  std::size_t vocab_size_;
+  std::size_t hidden_size_;
+  FeedBatch batch_;
+  std::vector<Want> wants_;
+  std::unordered_map<const TreeNode*, std::size_t> index_;  // of wants by node
+  std::unordered_map<const TreeNode*, Use> uses_;           // of bases
+  std::vector<NodePtr> held_;
+  std::vector<NodePtr> with_state_;
+  std::vector<NodePtr> with_row_;  // borrowed from the batch
+  std::vector<FedPath> fed_;
+};
+
+}  // namespace trellis::decode

@@ -1,0 +1,240 @@
+#include "experiments/worker_sweep.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/metrics/ratios.hpp"
+#include "experiments/environment.hpp"
+
+namespace trellis::experiments {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kScoreBatch = 32;
+constexpr double kProgressSeconds = 0.2;
+constexpr std::size_t kDefaultNewTokens = 128;  // where neither config nor task says
+
+storage::MetricValue stored(const metrics::SampleValue& value) {
+  return {value.value, value.statistics};
+}
+
+std::uint64_t rounded(double value) {
+  return static_cast<std::uint64_t>(std::llround(value));
+}
+
+// A reference that was cut says nothing that compares with models that saw all of it.
+void add_likelihood(storage::SampleRecord& record, const decode::Likelihood& likelihood) {
+  const auto& [sum, tokens, bytes, complete] = likelihood;
+  if (!complete) {
+    record.details["likelihood"] = "undefined: the reference is longer than the model's context";
+    return;
+  }
+  record.metrics["perplexity"] = stored(metrics::perplexity(sum, tokens));
+  record.metrics["bits_per_byte"] = stored(metrics::bits_per_byte(sum, bytes));
+}
+
+decode::Arm make_arm(plugin::Registry& registry, const TrialJob& trial) {
+  decode::Arm arm{
+      plugin::Strategy::create(registry, trial.strategy.plugin, trial.strategy.settings), {}};
+  for (const auto& processor : trial.processors) {
+    arm.processors.push_back(
+        plugin::LogitsProcessor::create(registry, processor.plugin, processor.settings));
+  }
+  return arm;
+}
+
+}  // namespace
+
+Sweep::Sweep(const WorkerContext& context, const ModelJob& job, plugin::Model& model,
+             LoadedTask& task, std::vector<TrialJob*>& trials)
+    : context_(context), job_(job), model_(model), task_(task), trials_(trials) {}
+
+void Sweep::run() {
+  make_arms();
+  make_requests();
+  mark(std::nullopt);
+  compute_likelihoods();
+  const auto totals = generate();
+  for (std::size_t arm = 0; arm < arms_.size(); ++arm) score(arm);
+  send_totals(totals);
+  trials_.clear();
+}
+
+// A trial whose strategy cannot be made fails; the others go on.
+void Sweep::make_arms() {
+  for (std::size_t i = 0; i < trials_.size();) {
+    try {
+      mark(i);
+      arms_.push_back(make_arm(context_.registry, *trials_[i]));
+      ++i;
+    } catch (const Error& error) {
+      context_.send({{"event", "trial_failed"},
+                     {"trial", trials_[i]->id},
+                     {"stage", "generate"},
+                     {"message", error.what()}});
+      trials_.erase(trials_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+  unscored_.resize(arms_.size());
+}
+
+// Example by example, so that all trials are at work on the same prompts.
+void Sweep::make_requests() {
+  for (std::size_t i = 0; i < task_.examples.size(); ++i) {
+    const auto& example = task_.examples[i];
+    const auto before = requests_.size();
+    for (std::size_t arm = 0; arm < trials_.size(); ++arm) {
+      const auto& trial = *trials_[arm];
+      for (std::uint32_t sample = 0; sample < trial.samples; ++sample) {
+        if (!std::binary_search(trial.done.begin(), trial.done.end(), std::pair(i, sample))) {
+          requests_.push_back({prompts_.size(), arm, sample, trial.seed, trial.stream});
+        }
+      }
+    }
+    if (requests_.size() == before) continue;
+    decode::Prompt prompt{i, example.source, example.prefix, example.stop, kDefaultNewTokens};
+    if (example.max_new_tokens > 0) prompt.max_new_tokens = example.max_new_tokens;
+    if (job_.max_new_tokens > 0) prompt.max_new_tokens = job_.max_new_tokens;
+    prompts_.push_back(std::move(prompt));
+  }
+}
+
+// How the model expects the first reference; the same for every strategy, so computed once.
+void Sweep::compute_likelihoods() {
+  if (!task_.task.likelihood()) return;
+  std::vector<std::uint64_t> indices;
+  std::vector<decode::LikelihoodRequest> requests;
+  for (const auto& prompt : prompts_) {
+    const auto& example = task_.examples[prompt.example];
+    if (example.references.empty() || task_.likelihoods.contains(prompt.example)) continue;
+    indices.push_back(prompt.example);
+    requests.push_back(
+        {example.source, example.prefix, example.references.front(), example.reference_ends});
+  }
+  const auto answers = decode::likelihoods(model_, requests, job_.batch_size, context_.cancelled);
+  for (std::size_t i = 0; i < indices.size(); ++i) task_.likelihoods[indices[i]] = answers[i];
+}
+
+decode::GenerateTotals Sweep::generate() {
+  double last_progress = 0;
+  decode::GenerateEvents events;
+  events.on_arm = [&](std::optional<std::size_t> arm) { mark(arm); };
+  events.on_generation = [&](decode::Generation generation) {
+    const auto arm = requests_[generation.request].arm;
+    unscored_[arm].push_back(std::move(generation));
+    if (unscored_[arm].size() >= kScoreBatch) score(arm);
+  };
+  events.on_failure = [&](const decode::GenerateFailure& failure) {
+    context_.send({{"event", "sample_failed"},
+                   {"trial", trial_of(failure.request).id},
+                   {"example_id", task_.examples[example_of(failure.request)].id},
+                   {"message", failure.message}});
+  };
+  events.on_progress = [&](std::uint64_t tokens) {
+    if (monotonic_seconds() - last_progress < kProgressSeconds) return;
+    last_progress = monotonic_seconds();
+    context_.send({{"event", "progress"}, {"tokens", tokens}});
+  };
+  events.cancelled = context_.cancelled;
+  const decode::GenerateOptions options{job_.batch_size, job_.top_alternatives};
+  // Scoring goes on in between, but takes none of the time of generation.
+  const auto clock = [&] { return monotonic_seconds() - scoring_seconds_; };
+  return decode::generate(model_, arms_, prompts_, requests_, options, events, clock);
+}
+
+std::uint64_t Sweep::example_of(std::size_t request) const {
+  return prompts_[requests_[request].prompt].example;
+}
+
+TrialJob& Sweep::trial_of(std::size_t request) const {
+  return *trials_[requests_[request].arm];
+}
+
+void Sweep::score(std::size_t arm) {
+  const auto generations = std::exchange(unscored_[arm], {});
+  if (generations.empty()) return;
+  const double begin = monotonic_seconds();
+  mark(arm);
+  auto& trial = *trials_[arm];
+  std::vector<plugin::Example> examples;
+  std::vector<plugin::Output> outputs;
+  for (const auto& generation : generations) {
+    examples.push_back(task_.examples[example_of(generation.request)]);
+    plugin::Output output{generation.text, std::string(decode::to_string(generation.finish)), {}};
+    for (const auto& token : generation.tokens) output.tokens.push_back(token_text(token.token));
+    outputs.push_back(std::move(output));
+  }
+  const auto scores = task_.task.score(examples, outputs);
+  for (std::size_t i = 0; i < generations.size(); ++i) {
+    auto record = record_of(generations[i], examples[i], outputs[i]);
+    for (const auto& [name, value] : scores[i].metrics) record.metrics[name] = stored(value);
+    record.details = scores[i].details;
+    const auto found = task_.likelihoods.find(record.example_index);
+    if (found != task_.likelihoods.end()) add_likelihood(record, found->second);
+    context_.send({{"event", "sample"}, {"trial", trial.id}, {"sample", sample_to_json(record)}});
+    const std::pair made(record.example_index, record.sample_index);
+    trial.done.insert(std::lower_bound(trial.done.begin(), trial.done.end(), made), made);
+  }
+  scoring_seconds_ += monotonic_seconds() - begin;
+}
+
+storage::SampleRecord Sweep::record_of(const decode::Generation& generation,
+                                       const plugin::Example& example,
+                                       const plugin::Output& output) {
+  storage::SampleRecord record;
+  record.example_index = example_of(generation.request);
+  record.sample_index = requests_[generation.request].sample;
+  record.example_id = example.id;
+  record.source = example.source;
+  record.prefix = example.prefix;
+  record.output = generation.text;
+  record.references = example.references;
+  record.fields = example.fields;
+  record.finish = output.finish;
+  record.score = generation.score;
+  record.seconds = generation.seconds;
+  for (std::size_t t = 0; t < generation.tokens.size(); ++t) {
+    const auto& token = generation.tokens[t];
+    json alternatives = json::array();
+    for (const auto& alternative : token.alternatives) {
+      alternatives.push_back({token_text(alternative.token), alternative.log_probability});
+    }
+    record.tokens.push_back({token.token, output.tokens[t], token.log_probability, token.entropy,
+                             token.rank, std::move(alternatives)});
+  }
+  return record;
+}
+
+const std::string& Sweep::token_text(std::int32_t token) {
+  const auto [found, fresh] = token_texts_.try_emplace(token);
+  if (fresh) found->second = model_.token_text(token);
+  return found->second;
+}
+
+// Alone, a trial answers for the model too.
+void Sweep::mark(std::optional<std::size_t> arm) const {
+  if (!arm && trials_.size() == 1) arm = 0;
+  context_.mark(arm ? static_cast<std::uint32_t>(trials_[*arm]->place) + 1 : 0);
+}
+
+void Sweep::send_totals(const decode::GenerateTotals& totals) const {
+  for (std::size_t arm = 0; arm < trials_.size(); ++arm) {
+    const auto& part = totals.arms[arm];
+    context_.send({{"event", "trial_done"},
+                   {"trial", trials_[arm]->id},
+                   {"totals", totals_to_json({rounded(part.prompt_tokens), part.delivered_tokens,
+                                              rounded(part.computed_tokens), part.seconds})}});
+  }
+  context_.send({{"event", "sweep"},
+                 {"task", trials_.empty() ? 0 : trials_.front()->task},
+                 {"totals", sweep_to_json({trials_.size(), requests_.size(), totals.prompt_tokens,
+                                           totals.prompt_tokens_saved, totals.delivered_tokens,
+                                           totals.computed_tokens, totals.computed_tokens_saved,
+                                           totals.peak_states, totals.seconds})}});
+}
+
+}  // namespace trellis::experiments
