@@ -73,8 +73,8 @@ void generate(benchmark::State& state, const std::string& id, bool sampling) {
     prompts[i].prefix = starts[i % starts.size()].substr(0, 24);
     prompts[i].max_new_tokens = kNewTokens;
   }
+  const auto requests = decode::every_sample({&arm, 1}, prompts.size(), 1, 1);
   decode::GenerateOptions options;
-  options.seed = 1;
   options.max_batch = batch;
   decode::GenerateEvents events;
   events.on_generation = [](const decode::Generation&) {};
@@ -84,7 +84,7 @@ void generate(benchmark::State& state, const std::string& id, bool sampling) {
   double tokens = 0;
   double seconds = 0;
   for (auto _ : state) {
-    const auto totals = decode::generate(found->second, arm, prompts, options, events, now);
+    const auto totals = decode::generate(found->second, {&arm, 1}, prompts, requests, options, events, now);
     tokens += static_cast<double>(totals.delivered_tokens);
     seconds += totals.seconds;
   }
