@@ -19,8 +19,11 @@ endif()
 
 find_program(TRELLIS_CCACHE ccache)
 if(TRELLIS_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${TRELLIS_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${TRELLIS_CCACHE})
+  # What one clone has compiled serves another.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+               ${TRELLIS_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
 find_program(TRELLIS_MOLD mold)
 if(TRELLIS_MOLD)
