@@ -30,7 +30,7 @@ test = "test.jsonl"
 NGRAM = '[[model]]\nplugin = "ngram"\n'
 GREEDY = '[[strategy]]\nplugin = "greedy"\n'
 # Waits after 50 of the 80 test examples, of which 32 have been stored, until the file "go" exists.
-WAITING = ('[[strategy]]\nplugin = "fault_wait"\nlabel = "waiting"\nat = "advance"\nafter = 100\n'
+WAITING = ('[[strategy]]\nplugin = "fault_wait"\nlabel = "waiting"\nat = "advance"\nafter = 200\n'
            'until = "go"\n')
 
 
