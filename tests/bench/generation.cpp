@@ -84,7 +84,8 @@ void generate(benchmark::State& state, const std::string& id, bool sampling) {
   double tokens = 0;
   double seconds = 0;
   for (auto _ : state) {
-    const auto totals = decode::generate(found->second, {&arm, 1}, prompts, requests, options, events, now);
+    const auto totals =
+        decode::generate(found->second, {&arm, 1}, prompts, requests, options, events, now);
     tokens += static_cast<double>(totals.delivered_tokens);
     seconds += totals.seconds;
   }
