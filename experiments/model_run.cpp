@@ -66,6 +66,7 @@ bool ModelRun::start() {
   running_.clear();
   job_trials_ = order_;
   failure_message_.clear();
+  sent_nonsense_ = false;
   failure_is_cancellation_ = false;
   ended_ = false;
   process_ = std::make_unique<WorkerProcess>(context_.options.program, to_line(make_job()),
@@ -117,8 +118,12 @@ void ModelRun::read(double now) {
     try {
       handle(event_from(line));
     } catch (const json::exception& exception) {
+      sent_nonsense_ = true;
       throw Error(Fault::plugin,
                   fmt::format("the worker sent a malformed event: {}", exception.what()));
+    } catch (const Error& error) {
+      sent_nonsense_ = error.fault() == Fault::plugin;
+      throw;
     }
   }
 }
@@ -332,9 +337,10 @@ void ModelRun::flush() {
   samples_.clear();
 }
 
-// The trial whose plugins ran last: a worker at work on one trial has no other to blame.
+// The trial whose plugins ran last: a worker at work on one trial has no other to blame. Of a
+// worker that went on after it sent nonsense the mark says nothing.
 std::optional<std::string> ModelRun::find_culprit() const {
-  const auto mark = process_->mark();
+  const auto mark = sent_nonsense_ ? 0 : process_->mark();
   if (mark > 0 && mark <= job_trials_.size()) {
     const auto& id = job_trials_[mark - 1];
     if (std::find(running_.begin(), running_.end(), id) != running_.end()) return id;

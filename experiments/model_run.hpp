@@ -92,6 +92,7 @@ class ModelRun {
   std::vector<std::string> job_trials_;  // as the worker knows them, by index
   std::string failure_message_;
   bool failure_is_cancellation_ = false;
+  bool sent_nonsense_ = false;
   bool ended_ = false;
   std::optional<std::int64_t> training_run_;
   double training_seconds_ = 0;
