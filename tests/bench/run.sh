@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds and runs every benchmark and prints the table of results; needs libbenchmark-dev.
-# With --update-readme the table also replaces the one in README.md. Takes about four minutes on a
+# With --update-readme the table also replaces the one in README.md. Takes about three minutes on a
 # machine that should have nothing else to do.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -12,7 +12,7 @@ cmake --build --preset release --target host_benchmarks training_benchmarks
 export OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=2147483647
 results=build/release/bench
 for program in host training; do
-  "$results/${program}_benchmarks" --benchmark_repetitions=7 --benchmark_min_time=0.2 \
+  "$results/${program}_benchmarks" --benchmark_repetitions=5 --benchmark_min_time=0.2 \
     --benchmark_out="$results/$program.json" --benchmark_out_format=json
 done
 python3 tests/bench/table.py "$results/host.json" "$results/training.json" >"$results/results.md"
