@@ -108,7 +108,6 @@ class Generator {
   std::shared_ptr<PromptStart> read_prompt(const Prompt& prompt) const {
     const auto max_context = context_.model.facts().max_context;
     auto start = std::make_shared<PromptStart>();
-    start->prompt = &prompt;
     start->started = clock_();
     start->tokens = context_.model.encode_prompt(prompt.source, prompt.prefix);
     start->stops = StopStrings(prompt.stop);

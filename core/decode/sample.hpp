@@ -22,7 +22,6 @@ namespace trellis::decode {
 
 /// A prompt that the model can continue, shared by the samples that grow its tree.
 struct PromptStart {
-  const Prompt* prompt = nullptr;
   plugin::PromptTokens tokens;
   StopStrings stops;
   std::size_t limit = 0;  ///< tokens a hypothesis may get

@@ -18,7 +18,6 @@ class RowJudge {
 
   /// What is wrong with the row, or null when a token can be chosen from it.
   const char* problem() const;
-  double log_sum_exp() const { return distribution_.log_sum_exp; }
   TokenRecord judge(std::int32_t token);
 
  private:
