@@ -2,15 +2,16 @@
 ///
 /// A page holds kPageRows consecutive rows of all layers. Copying a cache copies pointers to pages;
 /// a page is copied once two caches write different rows to the same place of it (copy-on-write).
+/// As long as they do not diverge, a copy that grows first writes to the shared page in place.
 /// Memory is freed with the last cache that uses a page.
 ///
 /// Layout of a page: for each layer and head, the keys as [key_size][kPageRows], so that the scores
-/// of a page's rows are one vector, then the values as [kPageRows][value_size].
+/// of a page's rows are one vector, then the values as [kPageRows][value_size]. Rows that were not
+/// written hold zeros or what another cache has written there.
 #pragma once
 
 #include <cstddef>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "core/kernels/large_array.hpp"
@@ -37,26 +38,32 @@ class KvCache {
   const KvShape& shape() const { return shape_; }
   std::size_t length() const { return length_; }
 
-  /// Makes room for `count` more rows in every layer; they must then be written.
+  /// Makes room for `count` more rows in every layer; they must then be written: those of a layer
+  /// before it is read, and all before this cache is copied. Throws std::bad_alloc, and then
+  /// nothing has changed.
   void extend(std::size_t count);
 
   /// Writes the rows that the last extend() made, from row `first` of all on. keys // [count,
   /// heads * key_size], values // [count, heads * value_size]
   void write(std::size_t layer, std::size_t first, ConstRows keys, ConstRows values);
 
-  /// Where the keys of one layer and head begin in each page; the values follow them. Valid until
-  /// the next extend().
+  /// Where the keys of one layer and head begin in a page, at a multiple of 64 bytes; the values
+  /// follow them. Valid until the next extend() of this cache.
   const float* head(std::size_t page, std::size_t layer, std::size_t head) const;
   std::size_t pages() const { return pages_.size(); }
 
-  /// Bytes of the pages, shared ones included.
+  /// Bytes of the pages, those that are shared included.
   std::size_t bytes() const { return pages_.size() * shape_.page_floats() * sizeof(float); }
 
  private:
   struct Page {
-    LargeArray data;        // or what suits small pages better
-    std::size_t used = 0;   // rows that have an owner
+    LargeArray data;
+    std::size_t used = 0;  // rows that have an owner
   };
+
+  std::size_t head_offset(std::size_t layer, std::size_t head) const;
+  void own_last_page();
+
   KvShape shape_;
   std::size_t length_ = 0;
   std::vector<std::shared_ptr<Page>> pages_;

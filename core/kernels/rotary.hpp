@@ -1,5 +1,9 @@
 /// Rotary positions (Su et al. 2021): pairs of a head's dimensions turned by angles that grow with
 /// the place in the sequence.
+///
+/// A pair (a, b) becomes (a cos - b sin, a sin + b cos): the product with b is rounded, the one
+/// with a and the sum are one fused multiply-add. Each result is within 4 u (|a| + |b|), u = 2^-24,
+/// of the exact one for the given frequencies. NaN in one of a pair gives NaN in both.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +19,8 @@ namespace trellis::kernels {
 /// 2 i + 1 (the paper, GPT-J).
 enum class RotaryPairs { halves, neighbours };
 
-/// Sines and cosines of all places up to a context, made once in double precision. Immutable.
+/// Sines and cosines of all places up to a context, made once in double precision by the C library
+/// and rounded to float. Immutable, so any number of threads may use it.
 class RotaryTable {
  public:
   RotaryTable() = default;
@@ -26,7 +31,7 @@ class RotaryTable {
   std::size_t context() const { return context_; }
 
   /// Turns the first size() dimensions of each of `heads` heads of head_size floats in place. The
-  /// others stay. x // [places.size(), heads * head_size]
+  /// others stay. Every place lies in [0, context()); x // [places.size(), heads * head_size]
   void apply(std::span<const std::int32_t> places, std::size_t heads, std::size_t head_size,
              Rows x) const;
 
