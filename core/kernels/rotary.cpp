@@ -87,7 +87,7 @@ void RotaryTable::apply(std::span<const std::int32_t> places, std::size_t heads,
   for (std::size_t r = 0; r < places.size(); ++r) {
     const std::size_t begin = static_cast<std::size_t>(places[r]) * half_;
     HWY_DYNAMIC_DISPATCH(turn_row)
-    (x.row(r), heads, head_size, half_, pairs_, &cosines_[begin], &sines_[begin]);
+    (x.row(r), heads, head_size, half_, pairs_, cosines_.data() + begin, sines_.data() + begin);
   }
 }
 
