@@ -34,25 +34,48 @@ Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const
       .flatten(2);  // [rows, length, width]
 }
 
-// Runs `attend_part(i, first_token)` for all parts, in parallel where there is enough to do.
-template <typename Attend>
-void for_each_part(std::span<const CachePart> parts, const Attend& attend_part) {
-  std::vector<std::size_t> first(parts.size() + 1, 0);
-  std::size_t longest = 1;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    first[i + 1] = first[i] + parts[i].count;
-    longest = std::max(longest, parts[i].cache->length() * parts[i].count);
+// Columns [first, first + count) of some rows.
+kernels::ConstRows columns(kernels::ConstRows rows, std::size_t first) {
+  return {rows.data + first, rows.count, rows.stride};
+}
+
+// queries // [tokens, ...]: those of all parts one after another, each over its own cache.
+std::vector<kernels::AttentionPart> split_parts(kernels::ConstRows queries, kernels::Rows out,
+                                                std::span<const CachePart> parts) {
+  std::vector<kernels::AttentionPart> result;
+  result.reserve(parts.size());
+  std::size_t first = 0;
+  for (const CachePart& part : parts) {
+    result.push_back(
+        {part.cache, part_of(queries, first, part.count), part_of(out, first, part.count)});
+    first += part.count;
   }
-  // Waking threads costs about as much as attention over a hundred rows.
-  const std::int64_t grain = 1 + static_cast<std::int64_t>(256 / longest);
-  at::parallel_for(
-      0, static_cast<std::int64_t>(parts.size()), grain, [&](std::int64_t begin, std::int64_t end) {
-        for (auto i = static_cast<std::size_t>(begin); i < static_cast<std::size_t>(end); ++i)
-          attend_part(parts[i], first[i]);
-      });
+  return result;
+}
+
+Tensor empty_rows(const Tensor& like, std::size_t width) {
+  return at::empty({like.size(0), static_cast<std::int64_t>(width)});
+}
+
+kernels::AttentionShape kernel_shape(const AttentionShape& shape, bool causal) {
+  return {shape.heads, 1.0F / std::sqrt(static_cast<float>(shape.head_size)), causal, 0};
 }
 
 }  // namespace
+
+kernels::KvCache make_cache(std::size_t layers, const AttentionShape& shape) {
+  return kernels::KvCache({layers, shape.heads, shape.head_size, shape.head_size});
+}
+
+kernels::KvCache make_memory(const Tensor& keys, const Tensor& values) {
+  kernels::KvCache cache(
+      {1, 1, static_cast<std::size_t>(keys.size(-1)), static_cast<std::size_t>(values.size(-1))});
+  cache.extend(static_cast<std::size_t>(keys.size(0)));
+  const Tensor key_rows = keys.contiguous();
+  const Tensor value_rows = values.contiguous();
+  cache.write(0, 0, rows_of(key_rows), rows_of(value_rows));
+  return cache;
+}
 
 Tensor causal_mask(std::int64_t length) {
   return at::ones({length, length}, at::kBool).triu(1);
@@ -70,26 +93,37 @@ SelfAttention::SelfAttention(Parameters& parameters, const std::string& name, st
 
 Tensor SelfAttention::operator()(const Tensor& x, const Tensor& mask, double probability,
                                  Tensor* weights) const {
+  if (in_inference() && weights == nullptr && !mask.defined() && x.size(0) == 1) {
+    kernels::KvCache cache = make_cache(1, shape);
+    const auto count = static_cast<std::size_t>(x.size(1));
+    cache.extend(count);
+    const CachePart part{&cache, count};
+    return attend_cached(x.squeeze(0), {&part, 1}, 0, false).unsqueeze(0);
+  }
   const auto heads = split_heads(query_key_value(x), shape, 3);
   return out(attend(heads[0], heads[1], heads[2], mask, probability, weights));
 }
 
 Tensor SelfAttention::cached(const Tensor& x, std::span<const CachePart> parts,
                              std::size_t layer) const {
+  return attend_cached(x, parts, layer, true);
+}
+
+Tensor SelfAttention::attend_cached(const Tensor& x, std::span<const CachePart> parts,
+                                    std::size_t layer, bool causal) const {
   const std::size_t width = shape.heads * shape.head_size;
   const Tensor projected = query_key_value(x);
-  const Tensor mixed = at::empty_like(x);
-  const float* from = projected.data_ptr<float>();
-  auto* to = mixed.data_ptr<float>();
-  for_each_part(parts, [&](const CachePart& part, std::size_t first) {
-    const std::size_t length = part.cache->length();
-    float* rows = part.cache->rows(layer);
-    for (std::size_t i = 0; i < part.count; ++i)
-      std::copy_n(from + (3 * (first + i) + 1) * width, 2 * width,
-                  rows + 2 * (length - part.count + i) * width);
-    attend_rows(shape, rows, length, from + 3 * first * width, 3 * width, part.count, true,
-                to + first * width);
-  });
+  Tensor mixed = empty_rows(x, width);
+  const kernels::ConstRows rows = rows_of(projected);
+  std::size_t first = 0;
+  for (const CachePart& part : parts) {
+    const kernels::ConstRows own = part_of(rows, first, part.count);
+    part.cache->write(layer, part.cache->length() - part.count, columns(own, width),
+                      columns(own, 2 * width));
+    first += part.count;
+  }
+  kernels::attend(kernel_shape(shape, causal), layer, split_parts(rows, rows_of(mixed), parts),
+                  kernel_threads());
   return out(mixed);
 }
 
@@ -107,22 +141,18 @@ Tensor CrossAttention::operator()(const Tensor& x, const Tensor& memory, const T
   return out(attend(queries[0], heads[0], heads[1], mask, probability, weights));
 }
 
-void CrossAttention::store(const Tensor& memory, KvCache& cache, std::size_t layer) const {
-  const Tensor rows = key_value(memory).contiguous();
-  std::copy_n(rows.data_ptr<float>(), rows.numel(), cache.rows(layer));
+void CrossAttention::store(const Tensor& memory, kernels::KvCache& cache, std::size_t layer) const {
+  const Tensor projected = key_value(memory);
+  const kernels::ConstRows rows = rows_of(projected);
+  cache.write(layer, 0, rows, columns(rows, shape.heads * shape.head_size));
 }
 
 Tensor CrossAttention::cached(const Tensor& x, std::span<const CachePart> parts,
                               std::size_t layer) const {
-  const std::size_t width = shape.heads * shape.head_size;
   const Tensor queries = query(x);
-  const Tensor mixed = at::empty_like(x);
-  const float* from = queries.data_ptr<float>();
-  auto* to = mixed.data_ptr<float>();
-  for_each_part(parts, [&](const CachePart& part, std::size_t first) {
-    attend_rows(shape, part.cache->rows(layer), part.cache->length(), from + first * width, width,
-                part.count, false, to + first * width);
-  });
+  Tensor mixed = empty_rows(x, shape.heads * shape.head_size);
+  kernels::attend(kernel_shape(shape, false), layer,
+                  split_parts(rows_of(queries), rows_of(mixed), parts), kernel_threads());
   return out(mixed);
 }
 
@@ -131,12 +161,23 @@ BahdanauAttention::BahdanauAttention(Parameters& parameters, const std::string& 
                                      std::int64_t size)
     : query(parameters, name + ".query", query_width, size, false),
       key(parameters, name + ".key", memory_width, size),
-      score(parameters, name + ".score", size, 1, false) {}
+      score(parameters.add(name + ".score.weight", {1, size},
+                           {Init::Kind::uniform, 1.0 / std::sqrt(static_cast<double>(size))})) {}
 
 Tensor BahdanauAttention::operator()(const Tensor& state, const Tensor& keys,
                                      const Tensor& mask) const {
-  const Tensor scores = score(at::tanh(query(state).unsqueeze(1) + keys)).squeeze(-1);
+  const Tensor scores = at::linear(at::tanh(query(state).unsqueeze(1) + keys), score).squeeze(-1);
   return at::softmax(mask.defined() ? scores.masked_fill(mask, kHidden) : scores, -1);
+}
+
+Tensor BahdanauAttention::cached(const Tensor& state, std::span<const CachePart> parts) const {
+  const Tensor queries = query(state);
+  Tensor context = empty_rows(state, parts[0].cache->shape().value_size);
+  const std::span<const float> score_row(score.data_ptr<float>(),
+                                         static_cast<std::size_t>(score.numel()));
+  kernels::attend_additive(score_row, 0, split_parts(rows_of(queries), rows_of(context), parts),
+                           kernel_threads());
+  return context;
 }
 
 LuongAttention::LuongAttention(Parameters& parameters, const std::string& name,
@@ -147,6 +188,14 @@ Tensor LuongAttention::operator()(const Tensor& states, const Tensor& keys,
                                   const Tensor& mask) const {
   const Tensor scores = at::matmul(states, keys.transpose(-2, -1));
   return at::softmax(mask.defined() ? scores.masked_fill(mask, kHidden) : scores, -1);
+}
+
+Tensor LuongAttention::cached(const Tensor& states, std::span<const CachePart> parts) const {
+  const Tensor queries = states.contiguous();
+  Tensor context = empty_rows(states, parts[0].cache->shape().value_size);
+  kernels::attend({.query_heads = 1, .scale = 1, .causal = false}, 0,
+                  split_parts(rows_of(queries), rows_of(context), parts), kernel_threads());
+  return context;
 }
 
 }  // namespace trellis::nn

@@ -1,13 +1,14 @@
 /// Attention: multi-head for Transformers, additive and multiplicative for recurrent models.
 ///
 /// Masks are boolean and mark what must NOT be seen; they broadcast to the shape of the scores. No
-/// query may have all its keys hidden.
+/// query may have all its keys hidden. Functions over caches are for inference, by kernels.
 #pragma once
 
 #include <span>
 #include <string>
 
-#include "core/nn/kv_cache.hpp"
+#include "core/kernels/attention.hpp"
+#include "core/kernels/kv_cache.hpp"
 #include "core/nn/layers.hpp"
 
 namespace trellis::nn {
@@ -20,9 +21,17 @@ Tensor padding_mask(const Tensor& lengths, std::int64_t length);
 
 /// How many of the concatenated tokens belong to which cache.
 struct CachePart {
-  KvCache* cache = nullptr;  ///< extended by `count` already
+  kernels::KvCache* cache = nullptr;  ///< of self-attention: extended by `count` already
   std::size_t count = 0;
 };
+
+struct AttentionShape {
+  std::size_t heads = 1;
+  std::size_t head_size = 1;
+};
+
+/// A cache for attention of this shape in so many layers.
+kernels::KvCache make_cache(std::size_t layers, const AttentionShape& shape);
 
 /// Vaswani et al. 2017: softmax(Q K^T / sqrt(head_size)) V in several heads, of x over itself.
 struct SelfAttention {
@@ -38,6 +47,10 @@ struct SelfAttention {
   /// x // [tokens, width], the new tokens of all parts one after another: their keys and values are
   /// put into the caches. Causal.
   Tensor cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer) const;
+
+ private:
+  Tensor attend_cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer,
+                       bool causal) const;
 };
 
 /// The same of x over another sequence, `memory` // [rows, keys, width].
@@ -52,7 +65,7 @@ struct CrossAttention {
   Tensor operator()(const Tensor& x, const Tensor& memory, const Tensor& mask, double dropout,
                     Tensor* weights) const;
   /// Puts the keys and values of one memory // [keys, width] into a layer of an extended cache.
-  void store(const Tensor& memory, KvCache& cache, std::size_t layer) const;
+  void store(const Tensor& memory, kernels::KvCache& cache, std::size_t layer) const;
   /// x // [tokens, width]; each part's cache holds its memory.
   Tensor cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer) const;
 };
@@ -61,13 +74,15 @@ struct CrossAttention {
 struct BahdanauAttention {
   Linear query;  ///< without bias
   Linear key;
-  Linear score;  ///< weight // [1, size], without bias
+  Tensor score;  ///< v // [1, size]
   BahdanauAttention() = default;
   BahdanauAttention(Parameters& parameters, const std::string& name, std::int64_t query_width,
                     std::int64_t memory_width, std::int64_t size);
   /// state // [rows, query_width], keys = key(memory) // [rows, length, size],
   /// mask // [rows, length]. Returns the weights // [rows, length].
   Tensor operator()(const Tensor& state, const Tensor& keys, const Tensor& mask) const;
+  /// The weighted sum of what each part's cache has for values // [tokens, memory_width]
+  Tensor cached(const Tensor& state, std::span<const CachePart> parts) const;
 };
 
 /// Multiplicative attention, "general" (Luong, Pham and Manning 2015): e_j = s . (W_a h_j).
@@ -79,6 +94,12 @@ struct LuongAttention {
   /// states // [rows, queries, query_width], keys // [rows, length, query_width],
   /// mask // [rows, 1, length]. Returns the weights // [rows, queries, length].
   Tensor operator()(const Tensor& states, const Tensor& keys, const Tensor& mask) const;
+  /// As above. states // [tokens, query_width]
+  Tensor cached(const Tensor& states, std::span<const CachePart> parts) const;
 };
+
+/// A cache of one memory for the two above: keys // [length, key_size], values // [length,
+/// value_size]
+kernels::KvCache make_memory(const Tensor& keys, const Tensor& values);
 
 }  // namespace trellis::nn

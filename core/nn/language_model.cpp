@@ -112,6 +112,12 @@ Network& LanguageModel::network() const {
   return *network_;
 }
 
+Network& LanguageModel::ready() const {
+  Network& made = network();
+  if (!made.parameters.frozen()) made.parameters.freeze();
+  return made;
+}
+
 const text::Tokenizer& LanguageModel::tokenizer() const {
   network();
   return *tokenizer_;
@@ -153,6 +159,7 @@ std::string LanguageModel::save(const std::filesystem::path& folder) const {
   std::filesystem::create_directories(folder, failure);
   if (failure)
     throw Error(Fault::environment, folder.string() + ": cannot be made: " + failure.message());
+  network().parameters.thaw();
   const std::vector<TensorToWrite> tensors = views(network().parameters, "");
   // The name needs the hash before the file is written, and writing gives it: so write, then name.
   const std::filesystem::path unnamed = folder / "weights.safetensors";
@@ -239,19 +246,21 @@ void LanguageModel::check_tokens(std::span<const std::int32_t> tokens) const {
 }
 
 std::unique_ptr<NetworkState> LanguageModel::open(std::span<const std::int32_t> encoder_tokens) {
+  Network& network = ready();
   const c10::InferenceMode inference;
-  if (!architecture_.encoder_decoder) return network().open({});
+  if (!architecture_.encoder_decoder) return network.open({});
   static constexpr std::int32_t end = text::kEnd;
-  if (encoder_tokens.empty()) return network().open({&end, 1});
+  if (encoder_tokens.empty()) return network.open({&end, 1});
   check_tokens(encoder_tokens);
   if (architecture_.context_is_limit && encoder_tokens.size() > architecture_.context)
     throw Error(Fault::usage, fmt::format("{} source tokens exceed the model's context of {}: "
                                           "shorten the source or train with a larger context",
                                           encoder_tokens.size(), architecture_.context));
-  return network().open(encoder_tokens);
+  return network.open(encoder_tokens);
 }
 
 void LanguageModel::feed(std::span<const FeedRequest> requests) {
+  Network& network = ready();
   const c10::InferenceMode inference;
   std::vector<Feed> feeds;
   std::vector<std::int64_t> wanted;  // rows, counted over the tokens of all requests
@@ -271,7 +280,7 @@ void LanguageModel::feed(std::span<const FeedRequest> requests) {
     for (std::size_t row = request.rows; row > 0; --row)
       wanted.push_back(count - static_cast<std::int64_t>(row));
   }
-  Tensor hidden = network().feed(feeds);
+  Tensor hidden = network.feed(feeds);
   for (const FeedRequest& request : requests) request.state->length += request.tokens.size();
   if (wanted.empty()) return;
   if (static_cast<std::int64_t>(wanted.size()) < count)
@@ -279,7 +288,7 @@ void LanguageModel::feed(std::span<const FeedRequest> requests) {
   hidden = hidden.contiguous();
   const bool any_logits =
       std::ranges::any_of(requests, [](const FeedRequest& r) { return r.logits != nullptr; });
-  const Tensor logits = any_logits ? network().logits(hidden).contiguous() : Tensor();
+  const Tensor logits = any_logits ? network.logits(hidden).contiguous() : Tensor();
   std::int64_t first = 0;
   for (const FeedRequest& request : requests) {
     if (request.logits != nullptr) write_rows(logits, first, request.rows, request.logits);
@@ -290,7 +299,8 @@ void LanguageModel::feed(std::span<const FeedRequest> requests) {
 
 std::vector<AttentionMap> LanguageModel::attend(std::span<const std::int32_t> encoder_tokens,
                                                 std::span<const std::int32_t> tokens) {
-  const c10::InferenceMode inference;
+  network().parameters.thaw();
+  const at::NoGradGuard no_gradient;
   check_tokens(encoder_tokens);
   check_tokens(tokens);
   if (tokens.empty()) throw Error(Fault::usage, "attention needs at least one token");
@@ -348,6 +358,7 @@ void LanguageModel::train(std::span<const TextExample> train, std::span<const Te
     tokenizer_ = text::train_tokenizer(tokenizer_options(settings_), texts);
     network_ = architecture_.make(static_cast<std::int64_t>(tokenizer_->vocab_size()), seed);
   }
+  network_->parameters.thaw();
   std::filesystem::create_directories(folder);
   const std::vector<Sequence> train_sequences = to_sequences(train);
   const std::vector<Sequence> valid_sequences = to_sequences(valid);

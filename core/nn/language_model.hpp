@@ -92,6 +92,8 @@ class LanguageModel {
 
  private:
   const text::Tokenizer& tokenizer() const;
+  // For generation: a frozen network.
+  Network& ready() const;
   std::size_t source_limit() const;
   Sequence to_sequence(const TextExample& example) const;
   std::vector<Sequence> to_sequences(std::span<const TextExample> examples) const;

@@ -3,14 +3,94 @@
 #include <cmath>
 #include <utility>
 
+#include "core/kernels/embedding.hpp"
+#include "core/kernels/normalization.hpp"
+
 namespace trellis::nn {
 namespace {
+
+// A thread's least share of work on single floats: with less, waking it takes longer.
+constexpr std::size_t kGrainFloats = 16384;
 
 Init fan_in(std::int64_t in) {
   return {Init::Kind::uniform, 1.0 / std::sqrt(static_cast<double>(in))};
 }
 
+std::span<const float> floats_of(const Tensor& tensor) {
+  if (!tensor.defined()) return {};
+  return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
+}
+
+// Rows [begin, end) of `x` by `norm`, on as many threads as pay.
+template <typename Norm>
+Tensor normalize(const Tensor& x, const Norm& norm) {
+  Tensor result = at::empty(x.sizes());
+  const Tensor contiguous = x.contiguous();
+  const kernels::ConstRows in = rows_of(contiguous);
+  const kernels::Rows out = rows_of(result);
+  const std::size_t grain = 1 + kGrainFloats / in.stride;
+  kernel_threads().run(in.count, grain, [&](std::size_t begin, std::size_t end) {
+    norm(part_of(in, begin, end - begin), part_of(out, begin, end - begin));
+  });
+  return result;
+}
+
+// lifted // [..., 2 * inner]: the gate's part, then the other.
+Tensor swiglu_kernel(const Tensor& lifted) {
+  auto shape = lifted.sizes().vec();
+  shape.back() /= 2;
+  Tensor result = at::empty(shape);
+  const kernels::ConstRows in = rows_of(lifted);
+  const kernels::Rows out = rows_of(result);
+  kernel_threads().run(
+      in.count, 1 + kGrainFloats / in.stride, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t row = begin; row < end; ++row)
+          kernels::swiglu({in.row(row), out.stride}, {in.row(row) + out.stride, out.stride},
+                          {out.row(row), out.stride});
+      });
+  return result;
+}
+
 }  // namespace
+
+Tensor Matrix::multiply(const Tensor& x, const Tensor& bias) const {
+  if (!frozen()) return at::linear(x, weight_, bias);
+  auto shape = x.sizes().vec();
+  shape.back() = static_cast<std::int64_t>(packed_.outputs());
+  Tensor result = at::empty(shape);
+  const Tensor in = x.contiguous();
+  kernels::linear(rows_of(in), packed_, floats_of(bias), rows_of(result), kernel_threads());
+  return result;
+}
+
+Tensor Matrix::look_up(const Tensor& ids) const {
+  if (!frozen()) return at::embedding(weight_, ids);
+  const auto* from = ids.data_ptr<std::int64_t>();
+  const std::vector<std::int32_t> tokens(from, from + ids.numel());
+  auto shape = ids.sizes().vec();
+  shape.push_back(static_cast<std::int64_t>(packed_.inputs()));
+  Tensor result = at::empty(shape);
+  kernels::embed(packed_, tokens, rows_of(result));
+  return result;
+}
+
+void Matrix::freeze() {
+  if (!multiplied_ || frozen()) return;
+  packed_ = kernels::PackedWeights(floats_of(weight_), static_cast<std::size_t>(weight_.size(0)),
+                                   static_cast<std::size_t>(weight_.size(1)));
+  weight_.set_data(at::empty({0}));
+}
+
+void Matrix::thaw() {
+  if (!frozen()) return;
+  Tensor values = at::empty(
+      {static_cast<std::int64_t>(packed_.outputs()), static_cast<std::int64_t>(packed_.inputs())});
+  const kernels::Rows rows = rows_of(values);
+  for (std::size_t row = 0; row < rows.count; ++row)
+    packed_.read_row(row, {rows.row(row), rows.stride});
+  weight_.set_data(values);
+  packed_ = {};
+}
 
 Parameters::Parameters(std::uint64_t seed) : generator_(at::detail::createCPUGenerator(seed)) {}
 
@@ -32,37 +112,68 @@ Tensor Parameters::add(std::string name, at::IntArrayRef shape, const Init& init
   }
   tensor.set_requires_grad(true);
   all_.push_back({std::move(name), tensor});
+  count_ += static_cast<std::uint64_t>(tensor.numel());
   return tensor;
 }
 
-std::uint64_t Parameters::count() const {
-  std::uint64_t count = 0;
-  for (const Parameter& parameter : all_)
-    count += static_cast<std::uint64_t>(parameter.tensor.numel());
-  return count;
+MatrixPtr Parameters::add_matrix(std::string name, std::int64_t out, std::int64_t in,
+                                 const Init& init) {
+  matrices_.push_back(std::make_shared<Matrix>(add(std::move(name), {out, in}, init)));
+  return matrices_.back();
+}
+
+void Parameters::freeze() {
+  const at::NoGradGuard no_gradient;
+  for (const MatrixPtr& matrix : matrices_) matrix->freeze();
+  frozen_ = true;
+}
+
+void Parameters::thaw() {
+  const at::NoGradGuard no_gradient;
+  for (const MatrixPtr& matrix : matrices_) matrix->thaw();
+  frozen_ = false;
 }
 
 Linear::Linear(Parameters& parameters, const std::string& name, std::int64_t in, std::int64_t out,
                bool with_bias)
-    : weight(parameters.add(name + ".weight", {out, in}, fan_in(in))) {
+    : Linear(parameters.add_matrix(name + ".weight", out, in, fan_in(in))) {
   if (with_bias) bias = parameters.add(name + ".bias", {out}, fan_in(in));
 }
 
 Linear::Linear(Parameters& parameters, const std::string& name, std::int64_t in, std::int64_t out,
                const Init& weight_init)
-    : weight(parameters.add(name + ".weight", {out, in}, weight_init)),
-      bias(parameters.add(name + ".bias", {out}, {})) {}
+    : Linear(parameters.add_matrix(name + ".weight", out, in, weight_init)) {
+  bias = parameters.add(name + ".bias", {out}, {});
+}
+
+Linear::Linear(MatrixPtr tied) : weight(std::move(tied)) {
+  weight->pack_when_frozen();
+}
 
 Embedding::Embedding(Parameters& parameters, const std::string& name, std::int64_t vocab,
                      std::int64_t width, const Init& init)
-    : weight(parameters.add(name + ".weight", {vocab, width}, init)) {}
+    : weight(parameters.add_matrix(name + ".weight", vocab, width, init)) {}
 
 LayerNorm::LayerNorm(Parameters& parameters, const std::string& name, std::int64_t width)
     : weight(parameters.add(name + ".weight", {width}, {Init::Kind::ones})),
       bias(parameters.add(name + ".bias", {width}, {})) {}
 
+Tensor LayerNorm::operator()(const Tensor& x) const {
+  if (!in_inference()) return at::layer_norm(x, weight.sizes(), weight, bias, epsilon);
+  return normalize(x, [&](kernels::ConstRows in, kernels::Rows out) {
+    kernels::layer_norm(in, floats_of(weight), floats_of(bias), static_cast<float>(epsilon), out);
+  });
+}
+
 RmsNorm::RmsNorm(Parameters& parameters, const std::string& name, std::int64_t width)
     : weight(parameters.add(name + ".weight", {width}, {Init::Kind::ones})) {}
+
+Tensor RmsNorm::operator()(const Tensor& x) const {
+  if (!in_inference()) return x * at::rsqrt(x.pow(2).mean(-1, true) + epsilon) * weight;
+  return normalize(x, [&](kernels::ConstRows in, kernels::Rows out) {
+    kernels::rms_norm(in, floats_of(weight), static_cast<float>(epsilon), out);
+  });
+}
 
 FeedForward::FeedForward(Parameters& parameters, const std::string& name, std::int64_t width,
                          std::int64_t inner, Activation kind, const Init& up_init,
@@ -72,18 +183,23 @@ FeedForward::FeedForward(Parameters& parameters, const std::string& name, std::i
       activation(kind) {}
 
 Tensor FeedForward::operator()(const Tensor& x, double probability) const {
-  const Tensor inner = up(x);
+  return down(dropout(inner(x), probability));
+}
+
+Tensor FeedForward::inner(const Tensor& x) const {
+  const Tensor lifted = up(x);
   switch (activation) {
     case Activation::relu:
-      return down(dropout(at::relu(inner), probability));
+      return at::relu(lifted);
     case Activation::gelu_tanh:
-      return down(dropout(at::gelu(inner, "tanh"), probability));
-    case Activation::swiglu: {
-      const auto halves = inner.chunk(2, -1);
-      return down(dropout(at::silu(halves[0]) * halves[1], probability));
-    }
+      return in_inference() ? apply_kernel(kernels::Function::gelu_tanh, lifted)
+                            : at::gelu(lifted, "tanh");
+    case Activation::swiglu:
+      break;
   }
-  return inner;
+  if (in_inference()) return swiglu_kernel(lifted);
+  const auto halves = lifted.chunk(2, -1);
+  return at::silu(halves[0]) * halves[1];
 }
 
 Tensor ids_tensor(const std::int32_t* ids, std::size_t count) {

@@ -1,17 +1,19 @@
 /// The layers that models are written from. A layer is a plain struct of tensors, registered by
-/// name in the model's Parameters when it is made; calling it runs LibTorch operations, so
-/// gradients are recorded wherever they are not switched off.
+/// name in the model's Parameters when it is made. Calling it runs LibTorch operations, so
+/// gradients are recorded wherever they are not switched off; in inference it runs kernels
+/// (inference.hpp).
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "core/kernels/linear.hpp"
+#include "core/nn/inference.hpp"
 #include "core/nn/torch.hpp"
 
 namespace trellis::nn {
-
-using at::Tensor;
 
 struct Parameter {
   std::string name;
@@ -24,40 +26,83 @@ struct Init {
   double scale = 0;
 };
 
+/// Weights that rows are multiplied by or looked up in // [out, in]. Layers that are tied share
+/// one.
+class Matrix {
+ public:
+  explicit Matrix(Tensor weight) : weight_(std::move(weight)) {}
+  Matrix(const Matrix&) = delete;
+  Matrix& operator=(const Matrix&) = delete;
+
+  /// x W^T + bias // [..., in] -> [..., out]. `bias` may be undefined.
+  Tensor multiply(const Tensor& x, const Tensor& bias) const;
+  /// Rows of W // [...] -> [..., in]
+  Tensor look_up(const Tensor& ids) const;
+
+  /// For training: the tensor itself. Empty while frozen.
+  const Tensor& weight() const { return weight_; }
+
+  /// Packs the weights for the kernels and gives the tensor's memory back; for those that are only
+  /// looked up in, nothing.
+  void freeze();
+  void thaw();
+  /// Called by layers that multiply.
+  void pack_when_frozen() { multiplied_ = true; }
+
+ private:
+  bool frozen() const { return packed_.outputs() > 0; }
+  Tensor weight_;
+  bool multiplied_ = false;
+  kernels::PackedWeights packed_;
+};
+using MatrixPtr = std::shared_ptr<Matrix>;
+
 /// All parameters of a model, in the order in which its layers were made. The same seed gives the
 /// same numbers.
 class Parameters {
  public:
   explicit Parameters(std::uint64_t seed);
   Tensor add(std::string name, at::IntArrayRef shape, const Init& init);
+  MatrixPtr add_matrix(std::string name, std::int64_t out, std::int64_t in, const Init& init);
+  /// While frozen, the tensors of matrices are empty.
   const std::vector<Parameter>& all() const { return all_; }
-  std::uint64_t count() const;  ///< floats in total
+  std::uint64_t count() const { return count_; }  ///< floats in total
+
+  /// Makes the matrices ready for inference, or for training and saving again. Values are kept.
+  void freeze();
+  void thaw();
+  bool frozen() const { return frozen_; }
 
  private:
   at::Generator generator_;
   std::vector<Parameter> all_;
+  std::vector<MatrixPtr> matrices_;
+  std::uint64_t count_ = 0;
+  bool frozen_ = false;
 };
 
 /// y = x W^T + b, weight // [out, in]. W is uniform in +-sqrt(1 / in) unless told otherwise, as in
 /// torch.nn.Linear; b likewise.
 struct Linear {
-  Tensor weight;
+  MatrixPtr weight;
   Tensor bias;  ///< undefined without one
   Linear() = default;
   Linear(Parameters& parameters, const std::string& name, std::int64_t in, std::int64_t out,
          bool with_bias = true);
   Linear(Parameters& parameters, const std::string& name, std::int64_t in, std::int64_t out,
          const Init& weight_init);  ///< bias starts at zero
-  Tensor operator()(const Tensor& x) const { return at::linear(x, weight, bias); }
+  /// Tied to other weights, without bias (Press and Wolf 2017).
+  explicit Linear(MatrixPtr tied);
+  Tensor operator()(const Tensor& x) const { return weight->multiply(x, bias); }
 };
 
 /// weight // [vocab, width]
 struct Embedding {
-  Tensor weight;
+  MatrixPtr weight;
   Embedding() = default;
   Embedding(Parameters& parameters, const std::string& name, std::int64_t vocab, std::int64_t width,
             const Init& init);
-  Tensor operator()(const Tensor& ids) const { return at::embedding(weight, ids); }
+  Tensor operator()(const Tensor& ids) const { return weight->look_up(ids); }
 };
 
 /// Ba, Kiros and Hinton 2016.
@@ -67,9 +112,7 @@ struct LayerNorm {
   double epsilon = 1e-5;
   LayerNorm() = default;
   LayerNorm(Parameters& parameters, const std::string& name, std::int64_t width);
-  Tensor operator()(const Tensor& x) const {
-    return at::layer_norm(x, weight.sizes(), weight, bias, epsilon);
-  }
+  Tensor operator()(const Tensor& x) const;
 };
 
 /// Zhang and Sennrich 2019: y = x / sqrt(mean(x^2) + epsilon) * weight.
@@ -78,9 +121,7 @@ struct RmsNorm {
   double epsilon = 1e-6;
   RmsNorm() = default;
   RmsNorm(Parameters& parameters, const std::string& name, std::int64_t width);
-  Tensor operator()(const Tensor& x) const {
-    return x * at::rsqrt(x.pow(2).mean(-1, true) + epsilon) * weight;
-  }
+  Tensor operator()(const Tensor& x) const;
 };
 
 enum class Activation { relu, gelu_tanh, swiglu };
@@ -96,6 +137,9 @@ struct FeedForward {
               std::int64_t inner, Activation activation, const Init& up_init,
               const Init& down_init);
   Tensor operator()(const Tensor& x, double dropout) const;
+
+ private:
+  Tensor inner(const Tensor& x) const;
 };
 
 /// Zeroes elements with this probability and scales the others up; the identity at 0. Draws from

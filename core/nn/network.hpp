@@ -54,14 +54,15 @@ class Network {
   Network& operator=(const Network&) = delete;
   virtual ~Network() = default;
 
-  /// Teacher-forced: the vectors that the output layer reads // [rows, length, hidden_size].
-  /// `maps` receives the attention maps when it is not null.
+  /// Teacher-forced, with thawed parameters: the vectors that the output layer reads // [rows,
+  /// length, hidden_size]. `maps` receives the attention maps when it is not null.
   virtual Tensor hidden(const Batch& batch, std::vector<AttentionMap>* maps) = 0;
   /// The output layer // [..., hidden_size] -> [..., vocab]
   virtual Tensor logits(const Tensor& hidden) = 0;
   virtual std::int64_t hidden_size() const = 0;
 
-  /// A state before its first token. `source` is empty for a decoder alone.
+  /// For generation, with frozen parameters and in LibTorch's inference mode:
+  /// a state before its first token. `source` is empty for a decoder alone.
   virtual std::unique_ptr<NetworkState> open(std::span<const std::int32_t> source) = 0;
   /// Continues all states by their tokens. Returns the hidden vectors of all tokens, one state
   /// after another // [tokens, hidden_size]

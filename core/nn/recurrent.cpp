@@ -60,10 +60,17 @@ Recurrent::Recurrent(Parameters& parameters, const std::string& name, const Recu
     const std::int64_t input = layer == 0 ? shape.input : shape.hidden * directions;
     for (std::int64_t direction = 0; direction < directions; ++direction) {
       const std::string end = "_l" + std::to_string(layer) + (direction == 1 ? "_reverse" : "");
-      weights_.push_back(parameters.add(name + ".weight_ih" + end, {rows, input}, init));
-      weights_.push_back(parameters.add(name + ".weight_hh" + end, {rows, shape.hidden}, init));
-      weights_.push_back(parameters.add(name + ".bias_ih" + end, {rows}, init));
-      weights_.push_back(parameters.add(name + ".bias_hh" + end, {rows}, init));
+      Direction made;
+      made.input = parameters.add_matrix(name + ".weight_ih" + end, rows, input, init);
+      made.hidden = parameters.add_matrix(name + ".weight_hh" + end, rows, shape.hidden, init);
+      made.input_bias = parameters.add(name + ".bias_ih" + end, {rows}, init);
+      made.hidden_bias = parameters.add(name + ".bias_hh" + end, {rows}, init);
+      made.input->pack_when_frozen();
+      made.hidden->pack_when_frozen();
+      for (const Tensor& weights :
+           {made.input->weight(), made.hidden->weight(), made.input_bias, made.hidden_bias})
+        weights_.push_back(weights);
+      directions_.push_back(std::move(made));
     }
   }
 }
@@ -78,6 +85,13 @@ RecurrentState Recurrent::zero_state(std::int64_t rows) const {
 
 RecurrentResult Recurrent::forward(const Tensor& x, const RecurrentState& start,
                                    double dropout) const {
+  if (in_inference()) {  // step by step: the first of all rows, the second ...
+    const Tensor data = x.transpose(0, 1).flatten(0, 1);
+    const std::vector<std::int64_t> sizes(static_cast<std::size_t>(x.size(1)), x.size(0));
+    RecurrentResult result = infer(data, sizes, start);
+    result.output = result.output.view({x.size(1), x.size(0), -1}).transpose(0, 1);
+    return result;
+  }
   const bool train = dropout > 0;
   if (shape_.cell == Cell::lstm) {
     auto [output, hidden, cell] =
@@ -97,6 +111,10 @@ RecurrentResult Recurrent::forward(const Tensor& x, const RecurrentState& start,
 
 RecurrentResult Recurrent::forward_packed(const Tensor& data, const Tensor& batch_sizes,
                                           const RecurrentState& start, double dropout) const {
+  if (in_inference()) {
+    const auto* sizes = batch_sizes.data_ptr<std::int64_t>();
+    return infer(data, {sizes, static_cast<std::size_t>(batch_sizes.numel())}, start);
+  }
   const bool train = dropout > 0;
   if (shape_.cell == Cell::lstm) {
     auto [output, hidden, cell] =

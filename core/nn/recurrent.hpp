@@ -5,6 +5,7 @@
 /// r,z,n, two bias vectors, n = tanh(W_in x + b_in + r * (W_hn h + b_hn)).
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -52,7 +53,8 @@ class Recurrent {
   const RecurrentShape& shape() const { return shape_; }
   RecurrentState zero_state(std::int64_t rows) const;
 
-  /// x // [rows, length, input]. Dropout acts between layers.
+  /// x // [rows, length, input]. Dropout acts between layers. In inference, here and below, a row
+  /// gets the bits that it would get alone and step by step.
   RecurrentResult forward(const Tensor& x, const RecurrentState& start, double dropout) const;
   /// Packed rows (torch's PackedSequence): data // [tokens, input]
   RecurrentResult forward_packed(const Tensor& data, const Tensor& batch_sizes,
@@ -66,13 +68,27 @@ class Recurrent {
   /// its top layer is the output.
   void step(const Tensor& gates, StepState& state, double dropout) const;
 
-  /// The first layer's input weights // [gates * hidden, input] and their bias.
+  /// The first layer's input weights // [gates * hidden, input] and their bias; for training.
   const Tensor& weight_ih() const { return weights_[0]; }
   const Tensor& bias_ih() const { return weights_[2]; }
 
  private:
+  struct Direction {
+    MatrixPtr input;
+    MatrixPtr hidden;
+    Tensor input_bias;
+    Tensor hidden_bias;
+  };
+  // forward_packed by kernels.
+  RecurrentResult infer(const Tensor& data, std::span<const std::int64_t> batch_sizes,
+                        const RecurrentState& start) const;
+  void infer_direction(std::size_t index, const Tensor& data,
+                       std::span<const std::int64_t> batch_sizes, RecurrentState& state,
+                       Tensor& output) const;
+
   RecurrentShape shape_;
-  std::vector<Tensor> weights_;  // for each layer and direction: W_ih, W_hh, b_ih, b_hh
+  std::vector<Direction> directions_;  // of all layers: forward, then backward where there is one
+  std::vector<Tensor> weights_;  // the same as LibTorch takes them: W_ih, W_hh, b_ih, b_hh ...
 };
 
 }  // namespace trellis::nn

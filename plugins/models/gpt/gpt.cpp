@@ -9,11 +9,11 @@ using nn::Init;
 using nn::Tensor;
 
 struct GptState : nn::NetworkState {
-  GptState(std::size_t layers, std::size_t width) : cache(layers, width) {}
+  explicit GptState(kernels::KvCache empty) : cache(std::move(empty)) {}
   std::unique_ptr<nn::NetworkState> fork() const override {
     return std::make_unique<GptState>(*this);
   }
-  nn::KvCache cache;
+  kernels::KvCache cache;
 };
 
 }  // namespace
@@ -24,6 +24,7 @@ Gpt::Gpt(const GptOptions& options, std::uint64_t seed) : Network(seed), options
   const Init residual{Init::Kind::normal,
                       0.02 / std::sqrt(2.0 * static_cast<double>(options.layers))};
   tokens_ = nn::Embedding(parameters, "tokens", options.vocab, options.width, normal);
+  out_ = nn::Linear(tokens_.weight);
   positions_ = nn::Embedding(parameters, "positions", options.context, options.width, normal);
   for (std::int64_t i = 0; i < options.layers; ++i) {
     const std::string name = "blocks." + std::to_string(i);
@@ -57,11 +58,12 @@ Tensor Gpt::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) 
 }
 
 Tensor Gpt::logits(const Tensor& hidden) {
-  return at::linear(hidden, tokens_.weight);
+  return out_(hidden);
 }
 
 std::unique_ptr<nn::NetworkState> Gpt::open(std::span<const std::int32_t> /*source*/) {
-  return std::make_unique<GptState>(blocks_.size(), static_cast<std::size_t>(options_.width));
+  return std::make_unique<GptState>(
+      nn::make_cache(blocks_.size(), blocks_.front().attention.shape));
 }
 
 Tensor Gpt::feed(std::span<const nn::Feed> feeds) {
@@ -70,7 +72,7 @@ Tensor Gpt::feed(std::span<const nn::Feed> feeds) {
   auto* place = places.data_ptr<std::int64_t>();
   std::vector<nn::CachePart> parts;
   for (const nn::Feed& feed : feeds) {
-    nn::KvCache& cache = static_cast<GptState*>(feed.state)->cache;
+    kernels::KvCache& cache = static_cast<GptState*>(feed.state)->cache;
     for (std::size_t i = 0; i < feed.tokens.size(); ++i)
       *place++ = static_cast<std::int64_t>(cache.length() + i);
     cache.extend(feed.tokens.size());

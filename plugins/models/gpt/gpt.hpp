@@ -37,6 +37,7 @@ class Gpt : public nn::Network {
   };
   GptOptions options_;
   nn::Embedding tokens_;
+  nn::Linear out_;  // tied to the tokens' embedding
   nn::Embedding positions_;
   std::vector<Block> blocks_;
   nn::LayerNorm final_norm_;

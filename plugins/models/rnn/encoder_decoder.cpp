@@ -16,7 +16,7 @@ struct DecoderState : nn::NetworkState {
     return std::make_unique<DecoderState>(*this);
   }
   RecurrentRow row;
-  std::shared_ptr<const RnnEncoderDecoder::Memory> memory;
+  std::shared_ptr<kernels::KvCache> memory;  // what attention looks at; null without it
 };
 
 // The encoder's last states, forward beside backward // [rows, 2 * hidden], of its top layer.
@@ -77,7 +77,7 @@ RnnEncoderDecoder::Encoded RnnEncoderDecoder::encode(const Tensor& source,
 
   const nn::RecurrentShape& shape = decoder_.shape();
   const auto bridge = [&](const nn::Linear& linear, const Tensor& states) {
-    return at::tanh(linear(last_states(states)))
+    return nn::tanh(linear(last_states(states)))
         .view({source.size(0), shape.layers, shape.hidden})
         .transpose(0, 1)
         .contiguous();
@@ -159,32 +159,37 @@ std::unique_ptr<nn::NetworkState> RnnEncoderDecoder::open(std::span<const std::i
                                  at::tensor({static_cast<std::int64_t>(source.size())}, at::kLong));
   auto state = std::make_unique<DecoderState>();
   scatter(encoded.start, {&state->row});
-  state->memory = std::make_shared<Memory>(encoded.memory);
+  if (attention_ != RnnAttention::none)
+    state->memory = std::make_shared<kernels::KvCache>(
+        nn::make_memory(encoded.memory.keys.squeeze(0), encoded.memory.output.squeeze(0)));
   return state;
 }
 
-const RnnEncoderDecoder::Memory& RnnEncoderDecoder::joined(
-    std::vector<std::shared_ptr<const Memory>> memories) {
-  if (memories == joined_from_) return joined_;
-  std::vector<Tensor> outputs;
-  std::vector<Tensor> keys;
-  std::vector<std::int64_t> lengths;
-  for (const auto& memory : memories) {
-    outputs.push_back(memory->output.squeeze(0));
-    if (memory->keys.defined()) keys.push_back(memory->keys.squeeze(0));
-    lengths.push_back(memory->output.size(1));
+// One step for generation; changes `state`. Returns what the output layer reads.
+Tensor RnnEncoderDecoder::infer(const Tensor& embedded, nn::RecurrentState& state,
+                                std::span<const nn::CachePart> memories) const {
+  Tensor input = embedded;
+  Tensor context;
+  if (attention_ == RnnAttention::bahdanau) {
+    context = bahdanau_.cached(state.hidden[state.hidden.size(0) - 1], memories);
+    input = at::cat({embedded, context}, -1);
   }
-  joined_.output = at::pad_sequence(outputs, true, 0.0);
-  joined_.keys = keys.empty() ? Tensor() : at::pad_sequence(keys, true, 0.0);
-  joined_.mask = nn::padding_mask(at::tensor(at::ArrayRef<std::int64_t>(lengths), at::kLong),
-                                  joined_.output.size(1));
-  joined_from_ = std::move(memories);
-  return joined_;
+  nn::RecurrentResult result = decoder_.forward(input.unsqueeze(1), state, 0.0);
+  state = std::move(result.state);
+  const Tensor top = result.output.squeeze(1);
+  switch (attention_) {
+    case RnnAttention::none:
+      return top;
+    case RnnAttention::bahdanau:
+      return at::cat({top, context, embedded}, -1);
+    case RnnAttention::luong:
+      break;
+  }
+  return nn::tanh(combine_(at::cat({luong_.cached(top, memories), top}, -1)));
 }
 
 Tensor RnnEncoderDecoder::feed(std::span<const nn::Feed> feeds) {
   const Tensor embedded = target_(nn::concatenate_tokens(feeds));
-  const Tensor all_gates = gates(embedded);
   std::vector<std::int64_t> first;  // of each feed among the tokens
   std::size_t longest = 0;
   std::int64_t count = 0;
@@ -196,25 +201,19 @@ Tensor RnnEncoderDecoder::feed(std::span<const nn::Feed> feeds) {
   Tensor hidden = at::empty({count, hidden_size_});
   for (std::size_t t = 0; t < longest; ++t) {
     std::vector<RecurrentRow*> rows;
-    std::vector<std::shared_ptr<const Memory>> memories;
+    std::vector<nn::CachePart> memories;
     std::vector<std::int64_t> places;
     for (std::size_t i = 0; i < feeds.size(); ++i) {
       if (feeds[i].tokens.size() <= t) continue;
       auto* state = static_cast<DecoderState*>(feeds[i].state);
       rows.push_back(&state->row);
-      memories.push_back(state->memory);
+      memories.push_back({state->memory.get(), 1});
       places.push_back(first[i] + static_cast<std::int64_t>(t));
     }
     const Tensor where = at::tensor(at::ArrayRef<std::int64_t>(places), at::kLong);
     nn::RecurrentState batch = gather(rows, decoder_.shape());
-    nn::StepState state = nn::to_steps(batch);
-    const StepResult result =
-        step(embedded.index_select(0, where), all_gates.index_select(0, where), state,
-             joined(std::move(memories)));
-    batch.hidden = at::stack(state.hidden);
-    if (!state.cell.empty()) batch.cell = at::stack(state.cell);
+    hidden.index_copy_(0, where, infer(embedded.index_select(0, where), batch, memories));
     scatter(batch, rows);
-    hidden.index_copy_(0, where, result.hidden);
   }
   return hidden;
 }

@@ -28,14 +28,13 @@ class RnnEncoderDecoder : public nn::Network {
   std::unique_ptr<nn::NetworkState> open(std::span<const std::int32_t> source) override;
   nn::Tensor feed(std::span<const nn::Feed> feeds) override;
 
-  /// What the encoder leaves to the decoder, for a batch or for one sequence (rows = 1).
-  struct Memory {
-    nn::Tensor output;  ///< [rows, source_length, 2 * hidden]
-    nn::Tensor keys;    ///< [rows, source_length, hidden]: what attention compares with
-    nn::Tensor mask;    ///< [rows, source_length], true behind the end; undefined without padding
-  };
-
  private:
+  // What the encoder leaves to the decoder.
+  struct Memory {
+    nn::Tensor output;  // [rows, source_length, 2 * hidden]
+    nn::Tensor keys;    // [rows, source_length, hidden]: what attention compares with
+    nn::Tensor mask;    // [rows, source_length], true behind the end; undefined without padding
+  };
   struct Encoded {
     Memory memory;
     nn::RecurrentState start;
@@ -50,7 +49,8 @@ class RnnEncoderDecoder : public nn::Network {
                   const Memory& memory) const;
   nn::Tensor attentional(const nn::Tensor& states, const Memory& memory, nn::Tensor* weights) const;
   nn::Tensor gates(const nn::Tensor& embedded) const;
-  const Memory& joined(std::vector<std::shared_ptr<const Memory>> memories);
+  nn::Tensor infer(const nn::Tensor& embedded, nn::RecurrentState& state,
+                   std::span<const nn::CachePart> memories) const;
 
   RnnAttention attention_;
   std::int64_t embedding_size_;
@@ -65,9 +65,6 @@ class RnnEncoderDecoder : public nn::Network {
   nn::LuongAttention luong_;
   nn::Linear combine_;
   nn::Linear out_;
-  // The padded memories of the last feed: as long as the same states go on, they need no copying.
-  std::vector<std::shared_ptr<const Memory>> joined_from_;
-  Memory joined_;
 };
 
 }  // namespace trellis::models

@@ -10,13 +10,12 @@ using nn::Init;
 using nn::Tensor;
 
 struct TransformerState : nn::NetworkState {
-  TransformerState(std::size_t layers, std::size_t width)
-      : cache(layers, width), memory(layers, width) {}
+  explicit TransformerState(const kernels::KvCache& empty) : cache(empty), memory(empty) {}
   std::unique_ptr<nn::NetworkState> fork() const override {
     return std::make_unique<TransformerState>(*this);
   }
-  nn::KvCache cache;   // of the decoder's own tokens
-  nn::KvCache memory;  // of the encoder's output
+  kernels::KvCache cache;   // of the decoder's own tokens
+  kernels::KvCache memory;  // of the encoder's output
 };
 
 // Section 3.5: sin on the even, cos on the odd dimensions, wavelengths from 2 pi to 10000 * 2 pi.
@@ -51,7 +50,7 @@ Transformer::Transformer(const TransformerOptions& options, std::uint64_t seed)
     target_ = nn::Embedding(parameters, "target_embedding", options.vocab, width, normal);
     out_ = nn::Linear(parameters, "out", width, options.vocab);
   } else {
-    out_.weight = source_.weight;
+    out_ = nn::Linear(source_.weight);
   }
   const auto norm = [&](const std::string& name) { return nn::LayerNorm(parameters, name, width); };
   const auto feed_forward = [&](const std::string& name) {
@@ -139,8 +138,8 @@ Tensor Transformer::logits(const Tensor& hidden) {
 }
 
 std::unique_ptr<nn::NetworkState> Transformer::open(std::span<const std::int32_t> source) {
-  auto state =
-      std::make_unique<TransformerState>(decoder_.size(), static_cast<std::size_t>(options_.width));
+  auto state = std::make_unique<TransformerState>(
+      nn::make_cache(decoder_.size(), decoder_.front().attention.shape));
   const Tensor memory =
       encode(nn::ids_tensor(source.data(), source.size()), {}, nullptr).squeeze(0);
   state->memory.extend(source.size());
