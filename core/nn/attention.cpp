@@ -3,23 +3,32 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace trellis::nn {
 namespace {
 
 constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
-AttentionShape make_shape(std::int64_t width, std::int64_t heads) {
-  return {static_cast<std::size_t>(heads), static_cast<std::size_t>(width / heads)};
+AttentionShape make_shape(std::int64_t width, std::int64_t heads, std::int64_t kv_heads) {
+  return {static_cast<std::size_t>(heads), static_cast<std::size_t>(kv_heads),
+          static_cast<std::size_t>(width / heads)};
 }
 
-// [rows, length, parts * width] -> parts of [rows, heads, length, head_size]
-std::vector<Tensor> split_heads(const Tensor& x, const AttentionShape& shape, std::int64_t parts) {
+// Columns [first, first + heads * head_size) of x // [rows, length, ...] as
+// [rows, heads, length, head_size]
+Tensor heads_of(const Tensor& x, std::size_t first, std::size_t heads, std::size_t head_size) {
   return x
-      .view({x.size(0), x.size(1), parts, static_cast<std::int64_t>(shape.heads),
-             static_cast<std::int64_t>(shape.head_size)})
-      .permute({2, 0, 3, 1, 4})
-      .unbind(0);
+      .narrow(-1, static_cast<std::int64_t>(first), static_cast<std::int64_t>(heads * head_size))
+      .view({x.size(0), x.size(1), static_cast<std::int64_t>(heads),
+             static_cast<std::int64_t>(head_size)})
+      .transpose(1, 2);
+}
+
+// Key or value heads, repeated for the query heads that read them.
+Tensor for_queries(const Tensor& x, const AttentionShape& shape) {
+  if (shape.heads == shape.kv_heads) return x;
+  return x.repeat_interleave(static_cast<std::int64_t>(shape.heads / shape.kv_heads), 1);
 }
 
 Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask,
@@ -64,7 +73,12 @@ kernels::AttentionShape kernel_shape(const AttentionShape& shape, bool causal) {
 }  // namespace
 
 kernels::KvCache make_cache(std::size_t layers, const AttentionShape& shape) {
-  return kernels::KvCache({layers, shape.heads, shape.head_size, shape.head_size});
+  return kernels::KvCache({layers, shape.kv_heads, shape.head_size, shape.head_size});
+}
+
+StateCost cache_cost(std::size_t layers, const AttentionShape& shape) {
+  const std::size_t page = make_cache(layers, shape).shape().page_floats() * sizeof(float);
+  return {page, page / kernels::KvCache::kPageRows};
 }
 
 kernels::KvCache make_memory(const Tensor& keys, const Tensor& values) {
@@ -85,11 +99,34 @@ Tensor padding_mask(const Tensor& lengths, std::int64_t length) {
   return at::arange(length).unsqueeze(0) >= lengths.unsqueeze(1);
 }
 
-SelfAttention::SelfAttention(Parameters& parameters, const std::string& name, std::int64_t width,
-                             std::int64_t heads, const Init& init, const Init& out_init)
-    : query_key_value(parameters, name + ".query_key_value", width, 3 * width, init),
-      out(parameters, name + ".out", width, width, out_init),
-      shape(make_shape(width, heads)) {}
+Rotary::Rotary(const std::vector<double>& frequencies, std::int64_t context)
+    : table(std::make_shared<kernels::RotaryTable>(frequencies, static_cast<std::size_t>(context),
+                                                   kernels::RotaryPairs::halves)) {
+  const Tensor rates = at::tensor(at::ArrayRef<double>(frequencies), at::kDouble);
+  const Tensor angles = at::arange(context, at::kDouble).unsqueeze(1) * rates;
+  cosines = at::cos(angles).to(at::kFloat);
+  sines = at::sin(angles).to(at::kFloat);
+}
+
+Tensor Rotary::operator()(const Tensor& x) const {
+  const Tensor cosine = cosines.narrow(0, 0, x.size(2));
+  const Tensor sine = sines.narrow(0, 0, x.size(2));
+  const auto halves = x.chunk(2, -1);
+  return at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine},
+                 -1);
+}
+
+SelfAttention::SelfAttention(Parameters& parameters, const std::string& name,
+                             const SelfAttentionOptions& options)
+    : shape(make_shape(options.width, options.heads,
+                       options.kv_heads > 0 ? options.kv_heads : options.heads)),
+      rotary(options.rotary) {
+  const auto inner = static_cast<std::int64_t>(shape.query_width() + 2 * shape.kv_width());
+  query_key_value = Linear(parameters, name + ".query_key_value", options.width, inner,
+                           options.init, options.bias);
+  out = Linear(parameters, name + ".out", options.width, options.width, options.out_init,
+               options.bias);
+}
 
 Tensor SelfAttention::operator()(const Tensor& x, const Tensor& mask, double probability,
                                  Tensor* weights) const {
@@ -100,8 +137,18 @@ Tensor SelfAttention::operator()(const Tensor& x, const Tensor& mask, double pro
     const CachePart part{&cache, count};
     return attend_cached(x.squeeze(0), {&part, 1}, 0, false).unsqueeze(0);
   }
-  const auto heads = split_heads(query_key_value(x), shape, 3);
-  return out(attend(heads[0], heads[1], heads[2], mask, probability, weights));
+  const Tensor projected = query_key_value(x);
+  const std::size_t keys = shape.query_width();
+  Tensor query = heads_of(projected, 0, shape.heads, shape.head_size);
+  Tensor key = heads_of(projected, keys, shape.kv_heads, shape.head_size);
+  const Tensor value =
+      heads_of(projected, keys + shape.kv_width(), shape.kv_heads, shape.head_size);
+  if (rotary.table != nullptr) {
+    query = rotary(query);
+    key = rotary(key);
+  }
+  return out(attend(query, for_queries(key, shape), for_queries(value, shape), mask, probability,
+                    weights));
 }
 
 Tensor SelfAttention::cached(const Tensor& x, std::span<const CachePart> parts,
@@ -111,15 +158,16 @@ Tensor SelfAttention::cached(const Tensor& x, std::span<const CachePart> parts,
 
 Tensor SelfAttention::attend_cached(const Tensor& x, std::span<const CachePart> parts,
                                     std::size_t layer, bool causal) const {
-  const std::size_t width = shape.heads * shape.head_size;
-  const Tensor projected = query_key_value(x);
-  Tensor mixed = empty_rows(x, width);
-  const kernels::ConstRows rows = rows_of(projected);
+  Tensor projected = query_key_value(x);
+  if (rotary.table != nullptr) turn(projected, parts);
+  Tensor mixed = empty_rows(x, shape.query_width());
+  const kernels::ConstRows rows = rows_of(std::as_const(projected));
+  const std::size_t keys = shape.query_width();
   std::size_t first = 0;
   for (const CachePart& part : parts) {
     const kernels::ConstRows own = part_of(rows, first, part.count);
-    part.cache->write(layer, part.cache->length() - part.count, columns(own, width),
-                      columns(own, 2 * width));
+    part.cache->write(layer, part.cache->length() - part.count, columns(own, keys),
+                      columns(own, keys + shape.kv_width()));
     first += part.count;
   }
   kernels::attend(kernel_shape(shape, causal), layer, split_parts(rows, rows_of(mixed), parts),
@@ -127,30 +175,42 @@ Tensor SelfAttention::attend_cached(const Tensor& x, std::span<const CachePart> 
   return out(mixed);
 }
 
+// Queries and keys lie side by side, so one pass turns both.
+void SelfAttention::turn(Tensor& projected, std::span<const CachePart> parts) const {
+  std::vector<std::int32_t> places;
+  for (const CachePart& part : parts)
+    for (std::size_t i = part.cache->length() - part.count; i < part.cache->length(); ++i)
+      places.push_back(static_cast<std::int32_t>(i));
+  rotary.table->apply(places, shape.heads + shape.kv_heads, shape.head_size, rows_of(projected));
+}
+
 CrossAttention::CrossAttention(Parameters& parameters, const std::string& name, std::int64_t width,
                                std::int64_t heads, const Init& init)
     : query(parameters, name + ".query", width, width, init),
       key_value(parameters, name + ".key_value", width, 2 * width, init),
       out(parameters, name + ".out", width, width, init),
-      shape(make_shape(width, heads)) {}
+      shape(make_shape(width, heads, heads)) {}
 
 Tensor CrossAttention::operator()(const Tensor& x, const Tensor& memory, const Tensor& mask,
                                   double probability, Tensor* weights) const {
-  const auto queries = split_heads(query(x), shape, 1);
-  const auto heads = split_heads(key_value(memory), shape, 2);
-  return out(attend(queries[0], heads[0], heads[1], mask, probability, weights));
+  const Tensor projected = key_value(memory);
+  const auto part = [&](const Tensor& of, std::size_t first) {
+    return heads_of(of, first, shape.heads, shape.head_size);
+  };
+  return out(attend(part(query(x), 0), part(projected, 0), part(projected, shape.kv_width()), mask,
+                    probability, weights));
 }
 
 void CrossAttention::store(const Tensor& memory, kernels::KvCache& cache, std::size_t layer) const {
   const Tensor projected = key_value(memory);
   const kernels::ConstRows rows = rows_of(projected);
-  cache.write(layer, 0, rows, columns(rows, shape.heads * shape.head_size));
+  cache.write(layer, 0, rows, columns(rows, shape.kv_width()));
 }
 
 Tensor CrossAttention::cached(const Tensor& x, std::span<const CachePart> parts,
                               std::size_t layer) const {
   const Tensor queries = query(x);
-  Tensor mixed = empty_rows(x, shape.heads * shape.head_size);
+  Tensor mixed = empty_rows(x, shape.query_width());
   kernels::attend(kernel_shape(shape, false), layer,
                   split_parts(rows_of(queries), rows_of(mixed), parts), kernel_threads());
   return out(mixed);

@@ -4,12 +4,16 @@
 /// query may have all its keys hidden. Functions over caches are for inference, by kernels.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/kernels/attention.hpp"
 #include "core/kernels/kv_cache.hpp"
+#include "core/kernels/rotary.hpp"
 #include "core/nn/layers.hpp"
+#include "core/nn/network.hpp"
 
 namespace trellis::nn {
 
@@ -26,21 +30,50 @@ struct CachePart {
 };
 
 struct AttentionShape {
-  std::size_t heads = 1;
+  std::size_t heads = 1;     ///< of queries
+  std::size_t kv_heads = 1;  ///< of keys and values; divides heads (Ainslie et al. 2023)
   std::size_t head_size = 1;
+
+  std::size_t query_width() const { return heads * head_size; }
+  std::size_t kv_width() const { return kv_heads * head_size; }
+};
+
+/// Rotary positions (Su et al. 2021), pairs being the halves of a head.
+struct Rotary {
+  std::shared_ptr<const kernels::RotaryTable> table;
+  Tensor cosines;  ///< [context, head_size / 2]
+  Tensor sines;
+  Rotary() = default;
+  /// frequencies // [head_size / 2]: radians a place
+  Rotary(const std::vector<double>& frequencies, std::int64_t context);
+  /// Turns x // [rows, heads, length, head_size] by the places 0, 1, ...; for training.
+  Tensor operator()(const Tensor& x) const;
 };
 
 /// A cache for attention of this shape in so many layers.
 kernels::KvCache make_cache(std::size_t layers, const AttentionShape& shape);
+/// What it costs; a page of it may be used by one state alone.
+StateCost cache_cost(std::size_t layers, const AttentionShape& shape);
+
+struct SelfAttentionOptions {
+  std::int64_t width = 0;
+  std::int64_t heads = 1;     ///< divides width
+  std::int64_t kv_heads = 0;  ///< 0: heads
+  bool bias = true;
+  Init init;
+  Init out_init;
+  Rotary rotary = {};  ///< without a table: none
+};
 
 /// Vaswani et al. 2017: softmax(Q K^T / sqrt(head_size)) V in several heads, of x over itself.
 struct SelfAttention {
-  Linear query_key_value;  ///< weight // [3 * width, width]: queries, keys, values
+  Linear query_key_value;  ///< weight // [query_width + 2 * kv_width, width]: in this order
   Linear out;
   AttentionShape shape;
+  Rotary rotary;
   SelfAttention() = default;
-  SelfAttention(Parameters& parameters, const std::string& name, std::int64_t width,
-                std::int64_t heads, const Init& init, const Init& out_init);
+  SelfAttention(Parameters& parameters, const std::string& name,
+                const SelfAttentionOptions& options);
   /// x // [rows, length, width], mask over [rows, heads, length, length], undefined for none.
   /// `weights` receives the map when it is not null.
   Tensor operator()(const Tensor& x, const Tensor& mask, double dropout, Tensor* weights) const;
@@ -51,6 +84,7 @@ struct SelfAttention {
  private:
   Tensor attend_cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer,
                        bool causal) const;
+  void turn(Tensor& projected, std::span<const CachePart> parts) const;
 };
 
 /// The same of x over another sequence, `memory` // [rows, keys, width].

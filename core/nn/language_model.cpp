@@ -192,6 +192,8 @@ nlohmann::json LanguageModel::describe() const {
     json["tokenizer"]["vocab_size"] = tokenizer_->vocab_size();
     json["hidden_size"] = network_->hidden_size();
     json["parameters"] = network_->parameters.count();
+    const StateCost cost = network_->state_cost();
+    json["state_bytes"] = {{"per_state", cost.per_state}, {"per_token", cost.per_token}};
   }
   return json;
 }

@@ -141,9 +141,9 @@ Linear::Linear(Parameters& parameters, const std::string& name, std::int64_t in,
 }
 
 Linear::Linear(Parameters& parameters, const std::string& name, std::int64_t in, std::int64_t out,
-               const Init& weight_init)
+               const Init& weight_init, bool with_bias)
     : Linear(parameters.add_matrix(name + ".weight", out, in, weight_init)) {
-  bias = parameters.add(name + ".bias", {out}, {});
+  if (with_bias) bias = parameters.add(name + ".bias", {out}, {});
 }
 
 Linear::Linear(MatrixPtr tied) : weight(std::move(tied)) {
@@ -165,8 +165,8 @@ Tensor LayerNorm::operator()(const Tensor& x) const {
   });
 }
 
-RmsNorm::RmsNorm(Parameters& parameters, const std::string& name, std::int64_t width)
-    : weight(parameters.add(name + ".weight", {width}, {Init::Kind::ones})) {}
+RmsNorm::RmsNorm(Parameters& parameters, const std::string& name, std::int64_t width, double small)
+    : weight(parameters.add(name + ".weight", {width}, {Init::Kind::ones})), epsilon(small) {}
 
 Tensor RmsNorm::operator()(const Tensor& x) const {
   if (!in_inference()) return x * at::rsqrt(x.pow(2).mean(-1, true) + epsilon) * weight;
@@ -177,9 +177,10 @@ Tensor RmsNorm::operator()(const Tensor& x) const {
 
 FeedForward::FeedForward(Parameters& parameters, const std::string& name, std::int64_t width,
                          std::int64_t inner, Activation kind, const Init& up_init,
-                         const Init& down_init)
-    : up(parameters, name + ".up", width, kind == Activation::swiglu ? 2 * inner : inner, up_init),
-      down(parameters, name + ".down", inner, width, down_init),
+                         const Init& down_init, bool with_bias)
+    : up(parameters, name + ".up", width, kind == Activation::swiglu ? 2 * inner : inner, up_init,
+         with_bias),
+      down(parameters, name + ".down", inner, width, down_init, with_bias),
       activation(kind) {}
 
 Tensor FeedForward::operator()(const Tensor& x, double probability) const {

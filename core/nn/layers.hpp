@@ -90,7 +90,7 @@ struct Linear {
   Linear(Parameters& parameters, const std::string& name, std::int64_t in, std::int64_t out,
          bool with_bias = true);
   Linear(Parameters& parameters, const std::string& name, std::int64_t in, std::int64_t out,
-         const Init& weight_init);  ///< bias starts at zero
+         const Init& weight_init, bool with_bias = true);  ///< bias starts at zero
   /// Tied to other weights, without bias (Press and Wolf 2017).
   explicit Linear(MatrixPtr tied);
   Tensor operator()(const Tensor& x) const { return weight->multiply(x, bias); }
@@ -118,9 +118,10 @@ struct LayerNorm {
 /// Zhang and Sennrich 2019: y = x / sqrt(mean(x^2) + epsilon) * weight.
 struct RmsNorm {
   Tensor weight;
-  double epsilon = 1e-6;
+  double epsilon = 0;
   RmsNorm() = default;
-  RmsNorm(Parameters& parameters, const std::string& name, std::int64_t width);
+  RmsNorm(Parameters& parameters, const std::string& name, std::int64_t width,
+          double epsilon = 1e-6);
   Tensor operator()(const Tensor& x) const;
 };
 
@@ -134,8 +135,8 @@ struct FeedForward {
   Activation activation = Activation::relu;
   FeedForward() = default;
   FeedForward(Parameters& parameters, const std::string& name, std::int64_t width,
-              std::int64_t inner, Activation activation, const Init& up_init,
-              const Init& down_init);
+              std::int64_t inner, Activation activation, const Init& up_init, const Init& down_init,
+              bool with_bias = true);
   Tensor operator()(const Tensor& x, double dropout) const;
 
  private:

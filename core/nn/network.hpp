@@ -41,6 +41,12 @@ struct NetworkState {
   std::size_t length = 0;  ///< decoder tokens fed so far
 };
 
+/// Memory that states take, for planning.
+struct StateCost {
+  std::size_t per_state = 0;  ///< bytes, whatever it holds
+  std::size_t per_token = 0;  ///< bytes of a decoder token that no other state shares
+};
+
 /// Tokens to append to a state.
 struct Feed {
   NetworkState* state = nullptr;
@@ -60,6 +66,7 @@ class Network {
   /// The output layer // [..., hidden_size] -> [..., vocab]
   virtual Tensor logits(const Tensor& hidden) = 0;
   virtual std::int64_t hidden_size() const = 0;
+  virtual StateCost state_cost() const = 0;
 
   /// For generation, with frozen parameters and in LibTorch's inference mode:
   /// a state before its first token. `source` is empty for a decoder alone.

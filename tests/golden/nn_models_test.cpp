@@ -29,7 +29,6 @@ std::vector<std::int32_t> row_tokens(const Tensor& ids, std::int64_t row, std::i
 class Models : public testing::TestWithParam<std::string> {};
 
 TEST_P(Models, GiveTheReferenceLogits) {
-  const at::NoGradGuard no_gradient;
   const auto model = golden::folder() / "models" / GetParam();
   const auto network = golden::load_network(model, "model.safetensors");
   const nn::SafetensorsFile expected = nn::read_safetensors(model / "expected.safetensors");
@@ -39,6 +38,8 @@ TEST_P(Models, GiveTheReferenceLogits) {
     const auto name = input.at("name").get<std::string>();
     if (name == "left") continue;  // Trellis pads at the right only
     SCOPED_TRACE(name);
+    const at::NoGradGuard no_gradient;
+    network->parameters.thaw();
     const nn::Batch batch = golden::read_batch(input);
     std::vector<nn::AttentionMap> maps;
     const Tensor hidden = network->hidden(batch, &maps);
@@ -60,7 +61,10 @@ TEST_P(Models, GiveTheReferenceLogits) {
       const Tensor found = map.kind == "cross" ? map.weights.squeeze(1) : map.weights;
       EXPECT_LT(difference(found, wanted_map), kWeights) << key;
     }
-    // The same through states: the first half as a prompt, then token by token, all rows at once.
+    // The same by kernels and through states: the first half as a prompt, then token by token, all
+    // rows at once.
+    network->parameters.freeze();
+    const c10::InferenceMode inference;
     std::vector<std::unique_ptr<nn::NetworkState>> states;
     std::vector<std::vector<std::int32_t>> tokens;
     const std::int64_t length = batch.input.size(1);

@@ -30,8 +30,9 @@ Gpt::Gpt(const GptOptions& options, std::uint64_t seed) : Network(seed), options
     const std::string name = "blocks." + std::to_string(i);
     Block block;
     block.attention_norm = nn::LayerNorm(parameters, name + ".attention_norm", options.width);
-    block.attention = nn::SelfAttention(parameters, name + ".attention", options.width,
-                                        options.heads, normal, residual);
+    block.attention = nn::SelfAttention(
+        parameters, name + ".attention",
+        {.width = options.width, .heads = options.heads, .init = normal, .out_init = residual});
     block.feed_forward_norm = nn::LayerNorm(parameters, name + ".feed_forward_norm", options.width);
     block.feed_forward =
         nn::FeedForward(parameters, name + ".feed_forward", options.width, options.inner,
@@ -59,6 +60,10 @@ Tensor Gpt::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) 
 
 Tensor Gpt::logits(const Tensor& hidden) {
   return out_(hidden);
+}
+
+nn::StateCost Gpt::state_cost() const {
+  return nn::cache_cost(blocks_.size(), blocks_.front().attention.shape);
 }
 
 std::unique_ptr<nn::NetworkState> Gpt::open(std::span<const std::int32_t> /*source*/) {

@@ -25,6 +25,7 @@ class RnnEncoderDecoder : public nn::Network {
   nn::Tensor hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) override;
   nn::Tensor logits(const nn::Tensor& hidden) override;
   std::int64_t hidden_size() const override { return hidden_size_; }
+  nn::StateCost state_cost() const override { return row_cost(decoder_.shape()); }
   std::unique_ptr<nn::NetworkState> open(std::span<const std::int32_t> source) override;
   nn::Tensor feed(std::span<const nn::Feed> feeds) override;
 

@@ -6,6 +6,7 @@
 
 #include "core/nn/network.hpp"
 #include "core/nn/recurrent.hpp"
+#include "plugins/models/rnn/recurrent_rows.hpp"
 
 namespace trellis::models {
 
@@ -24,6 +25,7 @@ class RnnLanguageModel : public nn::Network {
   nn::Tensor hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) override;
   nn::Tensor logits(const nn::Tensor& hidden) override;
   std::int64_t hidden_size() const override { return rnn_.shape().hidden; }
+  nn::StateCost state_cost() const override { return row_cost(rnn_.shape()); }
   std::unique_ptr<nn::NetworkState> open(std::span<const std::int32_t> source) override;
   nn::Tensor feed(std::span<const nn::Feed> feeds) override;
 

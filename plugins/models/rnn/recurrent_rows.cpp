@@ -34,6 +34,11 @@ void scatter_part(const Tensor& batch, const std::vector<RecurrentRow*>& rows,
 
 }  // namespace
 
+nn::StateCost row_cost(const nn::RecurrentShape& shape) {
+  const auto floats = static_cast<std::size_t>(shape.layers * shape.hidden);
+  return {(shape.cell == nn::Cell::lstm ? 2 : 1) * floats * sizeof(float), 0};
+}
+
 nn::RecurrentState gather(const std::vector<RecurrentRow*>& rows, const nn::RecurrentShape& shape) {
   nn::RecurrentState state;
   state.hidden = gather_part(rows, &RecurrentRow::hidden, shape.layers, shape.hidden);

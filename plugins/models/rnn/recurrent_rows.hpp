@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "core/nn/network.hpp"
 #include "core/nn/recurrent.hpp"
 
 namespace trellis::models {
@@ -13,6 +14,9 @@ struct RecurrentRow {
   std::vector<float> hidden;
   std::vector<float> cell;
 };
+
+/// What such a row costs.
+nn::StateCost row_cost(const nn::RecurrentShape& shape);
 
 /// Copies rows into a batch's states // [layers, rows, hidden], and back.
 nn::RecurrentState gather(const std::vector<RecurrentRow*>& rows, const nn::RecurrentShape& shape);

@@ -52,20 +52,22 @@ Transformer::Transformer(const TransformerOptions& options, std::uint64_t seed)
   } else {
     out_ = nn::Linear(source_.weight);
   }
+  const nn::SelfAttentionOptions attention{
+      .width = width, .heads = options.heads, .init = square, .out_init = square};
   const auto norm = [&](const std::string& name) { return nn::LayerNorm(parameters, name, width); };
   const auto feed_forward = [&](const std::string& name) {
     return nn::FeedForward(parameters, name, width, options.inner, nn::Activation::relu, up, up);
   };
   for (std::int64_t i = 0; i < options.encoder_layers; ++i) {
     const std::string name = "encoder." + std::to_string(i);
-    encoder_.push_back({{parameters, name + ".attention", width, options.heads, square, square},
+    encoder_.push_back({{parameters, name + ".attention", attention},
                         norm(name + ".attention_norm"),
                         feed_forward(name + ".feed_forward"),
                         norm(name + ".feed_forward_norm")});
   }
   for (std::int64_t i = 0; i < options.decoder_layers; ++i) {
     const std::string name = "decoder." + std::to_string(i);
-    decoder_.push_back({{parameters, name + ".attention", width, options.heads, square, square},
+    decoder_.push_back({{parameters, name + ".attention", attention},
                         norm(name + ".attention_norm"),
                         {parameters, name + ".cross", width, options.heads, square},
                         norm(name + ".cross_norm"),
@@ -135,6 +137,10 @@ Tensor Transformer::hidden(const nn::Batch& batch, std::vector<AttentionMap>* ma
 
 Tensor Transformer::logits(const Tensor& hidden) {
   return out_(hidden);
+}
+
+nn::StateCost Transformer::state_cost() const {
+  return nn::cache_cost(decoder_.size(), decoder_.front().attention.shape);
 }
 
 std::unique_ptr<nn::NetworkState> Transformer::open(std::span<const std::int32_t> source) {

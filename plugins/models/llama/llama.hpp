@@ -1,0 +1,50 @@
+/// Llama: a decoder-only Transformer with RMS norms, rotary positions, grouped queries and a gated
+/// feed-forward network (Touvron et al. 2023). README.md has the equations.
+#pragma once
+
+#include <vector>
+
+#include "core/nn/attention.hpp"
+#include "core/nn/network.hpp"
+
+namespace trellis::models {
+
+struct LlamaOptions {
+  std::int64_t vocab = 0;
+  std::int64_t context = 256;
+  std::int64_t layers = 4;
+  std::int64_t width = 256;
+  std::int64_t heads = 4;     ///< divides width
+  std::int64_t kv_heads = 2;  ///< divides heads
+  std::int64_t inner = 688;
+  double rotary_base = 10000;
+  double epsilon = 1e-5;  ///< of the norms
+  bool tied_embeddings = true;
+};
+
+class Llama : public nn::Network {
+ public:
+  Llama(const LlamaOptions& options, std::uint64_t seed);
+
+  nn::Tensor hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) override;
+  nn::Tensor logits(const nn::Tensor& hidden) override;
+  std::int64_t hidden_size() const override { return options_.width; }
+  nn::StateCost state_cost() const override;
+  std::unique_ptr<nn::NetworkState> open(std::span<const std::int32_t> source) override;
+  nn::Tensor feed(std::span<const nn::Feed> feeds) override;
+
+ private:
+  struct Block {
+    nn::RmsNorm attention_norm;
+    nn::SelfAttention attention;
+    nn::RmsNorm feed_forward_norm;
+    nn::FeedForward feed_forward;
+  };
+  LlamaOptions options_;
+  nn::Embedding tokens_;
+  nn::Linear out_;
+  std::vector<Block> blocks_;
+  nn::RmsNorm final_norm_;
+};
+
+}  // namespace trellis::models

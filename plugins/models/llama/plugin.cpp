@@ -1,0 +1,70 @@
+/// The plugin `llama`: its settings, and the network made of them.
+#include "core/nn/plugin_model.hpp"
+#include "core/nn/training_options.hpp"
+#include "plugins/models/llama/llama.hpp"
+
+namespace {
+
+using namespace trellis;
+
+struct LlamaPlugin {
+  static sdk::Json description() {
+    auto settings = sdk::Json::array();
+    const auto integer = [&](const char* name, std::int64_t value, const char* summary) {
+      settings.push_back(nn::integer_setting(name, "architecture", value, 1, 65536, summary));
+    };
+    integer("layers", 4, "Blocks of self-attention and feed-forward network.");
+    integer("width", 256, "Size of the vectors between blocks.");
+    integer("heads", 4, "Attention heads; must divide width into even sizes.");
+    integer("kv_heads", 2, "Heads of keys and values, which queries share; must divide heads.");
+    integer("inner", 688, "Size of the feed-forward network's hidden layer.");
+    integer("context", 256, "Tokens that the model can see, source and start symbol included.");
+    settings.push_back(nn::number_setting("rotary_base", "architecture", 10000, 1, 1e9,
+                                          "Base of the rotary positions' wavelengths."));
+    settings.push_back(nn::boolean_setting("tied_embeddings", "architecture", true,
+                                           "One matrix for the tokens and the output layer."));
+    settings.push_back(nn::max_source_setting());
+    for (const auto& list : {nn::tokenizer_settings(),
+                             nn::training_settings({.schedule = "cosine", .weight_decay = 0.01})}) {
+      settings.insert(settings.end(), list.begin(), list.end());
+    }
+    settings.push_back(nn::learn_source_setting());
+    return {{"id", "llama"},
+            {"kind", "model"},
+            {"version", "1.0.0"},
+            {"summary", "A decoder-only Transformer with rotary positions, RMS norms and gates."},
+            {"reference", "Touvron et al. 2023"},
+            {"settings", settings}};
+  }
+
+  static nn::Architecture architecture(const sdk::Json& settings) {
+    models::LlamaOptions options;
+    options.layers = settings.at("layers");
+    options.width = settings.at("width");
+    options.heads = settings.at("heads");
+    options.kv_heads = settings.at("kv_heads");
+    options.inner = settings.at("inner");
+    options.rotary_base = settings.at("rotary_base");
+    options.tied_embeddings = settings.at("tied_embeddings");
+    options.context = settings.at("context");
+    if (options.width % (2 * options.heads) != 0) {
+      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "heads must divide width into even sizes");
+    }
+    if (options.heads % options.kv_heads != 0) {
+      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "kv_heads must divide heads");
+    }
+    nn::Architecture architecture;
+    architecture.context = static_cast<std::size_t>(options.context);
+    architecture.max_source_tokens = settings.at("max_source_tokens");
+    architecture.learn_source = settings.at("learn_source");
+    architecture.make = [options](std::int64_t vocab, std::uint64_t seed) mutable {
+      options.vocab = vocab;
+      return std::make_unique<models::Llama>(options, seed);
+    };
+    return architecture;
+  }
+};
+
+}  // namespace
+
+TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<LlamaPlugin>>());
