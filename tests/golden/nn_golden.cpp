@@ -9,6 +9,7 @@
 #include "core/nn/safetensors.hpp"
 #include "core/nn/weights.hpp"
 #include "plugins/models/gpt/gpt.hpp"
+#include "plugins/models/llama/llama.hpp"
 #include "plugins/models/rnn/encoder_decoder.hpp"
 
 namespace trellis::golden {
@@ -17,7 +18,7 @@ namespace {
 using nlohmann::json;
 using nn::Tensor;
 
-// The reference's name of one of Trellis's parameters, and whether it is stored transposed.
+// The reference's name of one of Trellis's parameters.
 std::string reference_name(const std::string& type, const std::string& name) {
   static const std::vector<std::pair<std::regex, std::string>> gpt2 = {
       {std::regex("^tokens"), "transformer.wte"},
@@ -36,7 +37,18 @@ std::string reference_name(const std::string& type, const std::string& name) {
       {std::regex("^(decoder\\..*)_l0$"), "$1"},
       {std::regex("^attention\\.query"), "attn_q"},
       {std::regex("^attention\\.score"), "attn_v"}};
+  static const std::vector<std::pair<std::regex, std::string>> llama = {
+      {std::regex("^tokens"), "model.embed_tokens"},
+      {std::regex("^final_norm"), "model.norm"},
+      {std::regex("^out"), "lm_head"},
+      {std::regex("^blocks"), "model.layers"},
+      {std::regex("attention_norm"), "input_layernorm"},
+      {std::regex("feed_forward_norm"), "post_attention_layernorm"},
+      {std::regex("attention\\.out"), "self_attn.o_proj"},
+      {std::regex("feed_forward\\.down"), "mlp.down_proj"}};
   std::string result = name;
+  if (type == "llama")
+    for (const auto& [pattern, text] : llama) result = std::regex_replace(result, pattern, text);
   if (type == "gpt2")
     for (const auto& [pattern, text] : gpt2) result = std::regex_replace(result, pattern, text);
   if (type == "rnn_seq2seq")
@@ -55,6 +67,20 @@ std::unique_ptr<nn::Network> make_network(const json& config) {
     options.heads = config.at("n_head");
     options.inner = 4 * options.width;
     return std::make_unique<models::Gpt>(options, 0);
+  }
+  if (type == "llama") {
+    models::LlamaOptions options;
+    options.vocab = config.at("vocab_size");
+    options.context = config.at("max_position_embeddings");
+    options.layers = config.at("num_hidden_layers");
+    options.width = config.at("hidden_size");
+    options.heads = config.at("num_attention_heads");
+    options.kv_heads = config.at("num_key_value_heads");
+    options.inner = config.at("intermediate_size");
+    options.rotary_base = config.at("rope_parameters").at("rope_theta");
+    options.epsilon = config.at("rms_norm_eps");
+    options.tied_embeddings = config.at("tie_word_embeddings");
+    return std::make_unique<models::Llama>(options, 0);
   }
   models::RnnOptions options;
   options.vocab = config.at("vocab_size");
@@ -87,6 +113,30 @@ Tensor to_tensor(const nn::StoredTensor& stored) {
   return tensor;
 }
 
+// Matrices that Trellis keeps in one, by the end of its name: what the reference has instead.
+const std::vector<std::pair<std::string, std::vector<std::string>>> kJoined = {
+    {"attention.query_key_value.weight",
+     {"self_attn.q_proj.weight", "self_attn.k_proj.weight", "self_attn.v_proj.weight"}},
+    {"feed_forward.up.weight", {"mlp.gate_proj.weight", "mlp.up_proj.weight"}}};
+
+Tensor reference_value(const nn::SafetensorsFile& file, const std::string& type,
+                       const std::string& name) {
+  if (type == "llama") {
+    for (const auto& [end, parts] : kJoined) {
+      if (!name.ends_with(end)) continue;
+      std::vector<Tensor> found;
+      const std::string begin = name.substr(0, name.size() - end.size());
+      for (const std::string& part : parts)
+        found.push_back(reference_value(file, type, begin + part));
+      return at::cat(found);
+    }
+  }
+  const auto found = file.tensors.find(reference_name(type, name));
+  if (found == file.tensors.end())
+    throw Error(Fault::bad_data, "no tensor " + reference_name(type, name) + " for " + name);
+  return to_tensor(found->second);
+}
+
 }  // namespace
 
 std::filesystem::path folder() {
@@ -109,14 +159,11 @@ std::unique_ptr<nn::Network> load_network(const std::filesystem::path& model,
   const nn::SafetensorsFile file = nn::read_safetensors(model / weights);
   const at::NoGradGuard no_gradient;
   for (const nn::Parameter& parameter : network->parameters.all()) {
-    std::string name = reference_name(type, parameter.name);
+    std::string name = parameter.name;
     if (name.starts_with("attention.key"))  // the two kinds of attention name it differently
       name.replace(0, 13, config.at("attention") == "luong" ? "attn_a" : "attn_k");
-    const auto found = file.tensors.find(name);
-    if (found == file.tensors.end())
-      throw Error(Fault::bad_data, "no tensor " + name + " for " + parameter.name);
-    Tensor value = to_tensor(found->second);
-    if (type == "gpt2" && value.dim() == 2 && name.find(".h.") != std::string::npos)
+    Tensor value = reference_value(file, type, name);
+    if (type == "gpt2" && value.dim() == 2 && name.starts_with("blocks."))
       value = value.t();  // GPT-2's Conv1D keeps its weights as [in, out]
     parameter.tensor.copy_(value);
   }

@@ -94,7 +94,8 @@ TEST_P(Models, GiveTheReferenceLogits) {
 
 INSTANTIATE_TEST_SUITE_P(References, Models,
                          testing::Values("rnn_1l", "rnn_2l", "lstm_1l", "lstm_2l", "gru_1l",
-                                         "gru_2l", "seq2seq_bahdanau", "seq2seq_luong", "gpt2"),
+                                         "gru_2l", "seq2seq_bahdanau", "seq2seq_luong", "gpt2",
+                                         "llama_gqa_tied"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

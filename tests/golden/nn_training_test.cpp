@@ -125,6 +125,7 @@ TEST(Loss, EqualsTorchWithAndWithoutSmoothing) {
     nn::Tensor hidden(const nn::Batch&, std::vector<nn::AttentionMap>*) override { return values; }
     nn::Tensor logits(const nn::Tensor& hidden) override { return hidden; }
     std::int64_t hidden_size() const override { return values.size(-1); }
+    nn::StateCost state_cost() const override { return {}; }
     std::unique_ptr<nn::NetworkState> open(std::span<const std::int32_t>) override { return {}; }
     nn::Tensor feed(std::span<const nn::Feed>) override { return {}; }
     nn::Tensor values;

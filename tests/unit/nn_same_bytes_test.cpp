@@ -7,6 +7,7 @@
 
 #include "core/nn/network.hpp"
 #include "plugins/models/gpt/gpt.hpp"
+#include "plugins/models/llama/llama.hpp"
 #include "plugins/models/rnn/encoder_decoder.hpp"
 #include "plugins/models/transformer/transformer.hpp"
 #include "tests/unit/kernels_fixture.hpp"
@@ -87,6 +88,15 @@ std::unique_ptr<nn::Network> make_network(const std::string& name) {
         models::GptOptions{
             .vocab = kVocab, .context = 64, .layers = 2, .width = 48, .heads = 3, .inner = 100},
         5);
+  if (name == "llama")
+    return std::make_unique<models::Llama>(models::LlamaOptions{.vocab = kVocab,
+                                                                .context = 64,
+                                                                .layers = 2,
+                                                                .width = 48,
+                                                                .heads = 6,
+                                                                .kv_heads = 2,
+                                                                .inner = 100},
+                                           5);
   if (name == "transformer")
     return std::make_unique<models::Transformer>(models::TransformerOptions{.vocab = kVocab,
                                                                             .context = 64,
@@ -162,8 +172,9 @@ TEST_P(SameBytes, AfterForks) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SameBytes,
-                         testing::Values("gpt", "transformer", "rnn_lm", "lstm_lm", "gru_lm",
-                                         "rnn_bahdanau", "lstm_luong", "gru_bahdanau", "gru_none"),
+                         testing::Values("gpt", "llama", "transformer", "rnn_lm", "lstm_lm",
+                                         "gru_lm", "rnn_bahdanau", "lstm_luong", "gru_bahdanau",
+                                         "gru_none"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace
