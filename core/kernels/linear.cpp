@@ -8,6 +8,7 @@
 #define HWY_TARGET_INCLUDE "core/kernels/linear.cpp"
 #include <hwy/foreach_target.h>
 
+#include "core/kernels/expand-inl.hpp"
 #include "core/kernels/linear_block-inl.hpp"
 
 #ifndef TRELLIS_CORE_KERNELS_LINEAR_ONCE
@@ -18,6 +19,7 @@ namespace {
 constexpr std::size_t kMaxChunk = 96;   // rows that go through the weights together
 constexpr std::size_t kMaxSlice = 768;  // of a panel's depth, so that it stays in a cache
 constexpr std::size_t kAhead = 4096;    // floats by which fetching runs ahead of a lone block
+constexpr std::size_t kExpanded = 256;  // inputs whose weights are expanded at once, of all panels
 
 // A chunk of rows on its way through a layer.
 struct Chunk {
@@ -92,11 +94,13 @@ void pack_blocks(const Chunk& chunk, std::size_t begin, std::size_t end) {
 
 // Chooses the block's function and what it fetches ahead.
 void multiply(Block& block, std::size_t rows, std::size_t panels, std::size_t index,
-              std::size_t count) {
+              std::size_t count, bool near) {
   const std::size_t slice = block.depth * kPanel;
-  if (count == 1) {
+  const bool lone = count == 1 && panels == block_panels(rows);
+  if (near) {
+    (lone ? kNearLoneBlocks : kNearBlocks)[rows - 1](block);
+  } else if (count == 1) {
     block.next = block.weights + kAhead;
-    const bool lone = panels == block_panels(rows);
     (lone ? kLoneBlocks : kQuarterBlocks)[rows - 1](block);
   } else if (count < 4) {
     block.next = block.weights + slice + index % 2 * (slice / 2);
@@ -107,28 +111,79 @@ void multiply(Block& block, std::size_t rows, std::size_t panels, std::size_t in
   }
 }
 
-// All rows of the chunk through `panels` panels from `panel` on.
-void multiply_panels(const Chunk& chunk, std::size_t panel, std::size_t panels, const float* start,
-                     std::size_t start_stride, Rows out) {
+// Inputs [begin, end) of some panels, as floats.
+struct Slice {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  const float* weights = nullptr;
+  std::size_t panel_stride = 0;
+};
+
+// All rows of the chunk through one slice. Sums begin with `start` or go on with what is in `out`.
+void multiply_slice(const Chunk& chunk, const Slice& slice, std::size_t panels, ConstRows start,
+                    Rows out) {
   const std::size_t depth = chunk.weights->inputs();
-  const std::size_t slices = std::max<std::size_t>(1, (depth + kMaxSlice - 1) / kMaxSlice);
-  for (std::size_t slice = 0; slice < slices; ++slice) {
-    const std::size_t k = part_begin(depth, slices, slice);
-    for (std::size_t b = 0; b < chunk.block_count; ++b) {
-      const std::size_t first = part_begin(chunk.in.count, chunk.block_count, b);
-      const std::size_t rows = part_begin(chunk.in.count, chunk.block_count, b + 1) - first;
-      Block block;
-      block.in = chunk.packed + first * depth + k * rows;
-      block.weights = chunk.weights->panel(panel) + k * kPanel;
-      block.panel_stride = depth * kPanel;
-      block.depth = part_begin(depth, slices, slice + 1) - k;
-      block.out = out.row(first);
-      block.out_stride = out.stride;
-      block.initial = slice == 0 ? start + first * start_stride : block.out;
-      block.initial_stride = slice == 0 ? start_stride : out.stride;
-      multiply(block, rows, panels, b, chunk.block_count);
-    }
+  const bool near = chunk.weights->storage() != WeightStorage::float32;
+  for (std::size_t b = 0; b < chunk.block_count; ++b) {
+    const std::size_t first = part_begin(chunk.in.count, chunk.block_count, b);
+    const std::size_t rows = part_begin(chunk.in.count, chunk.block_count, b + 1) - first;
+    Block block;
+    block.in = chunk.packed + first * depth + slice.begin * rows;
+    block.weights = slice.weights;
+    block.panel_stride = slice.panel_stride;
+    block.depth = slice.end - slice.begin;
+    block.out = out.row(first);
+    block.out_stride = out.stride;
+    block.initial = slice.begin == 0 ? start.row(first) : block.out;
+    block.initial_stride = slice.begin == 0 ? start.stride : out.stride;
+    multiply(block, rows, panels, b, chunk.block_count, near);
   }
+}
+
+// All rows of the chunk through `panels` panels from `panel` on, which are floats as stored.
+void multiply_floats(const Chunk& chunk, std::size_t panel, std::size_t panels, ConstRows start,
+                     Rows out) {
+  const std::size_t depth = chunk.weights->inputs();
+  const auto* weights = reinterpret_cast<const float*>(chunk.weights->panel(panel));
+  const std::size_t slices = std::max<std::size_t>(1, (depth + kMaxSlice - 1) / kMaxSlice);
+  for (std::size_t s = 0; s < slices; ++s) {
+    const std::size_t begin = part_begin(depth, slices, s);
+    multiply_slice(
+        chunk, {begin, part_begin(depth, slices, s + 1), weights + begin * kPanel, depth * kPanel},
+        panels, start, out);
+  }
+}
+
+// The same for weights of fewer bits.
+void multiply_expanded(const Chunk& chunk, std::size_t panel, std::size_t panels, ConstRows start,
+                       Rows out) {
+  alignas(64) float expanded[kExpanded * kPanel];
+  const PackedWeights& weights = *chunk.weights;
+  const std::size_t depth = weights.inputs();
+  const std::size_t step = kExpanded / panels;
+  const std::size_t step_bytes =
+      step * kPanel * block_bytes(weights.storage()) / block_size(weights.storage());
+  // While one slice is expanded, the one after the next is fetched: of these panels, or of those
+  // that follow them.
+  const std::size_t ahead = 2 * step;
+  for (std::size_t begin = 0; begin == 0 || begin < depth; begin += step) {
+    const Slice slice = {begin, std::min(depth, begin + step), expanded, step * kPanel};
+    for (std::size_t p = 0; p < panels; ++p) {
+      const std::byte* from = weights.panel(panel + p) + begin / step * step_bytes;
+      const bool inside = begin + ahead < depth;
+      const std::byte* next =
+          inside ? from + 2 * step_bytes
+                 : weights.panel(panel + p + panels) + (begin + ahead - depth) / step * step_bytes;
+      expand(weights.storage(), from, slice.end - begin, next, expanded + p * step * kPanel);
+    }
+    multiply_slice(chunk, slice, panels, start, out);
+  }
+}
+
+void multiply_panels(const Chunk& chunk, std::size_t panel, std::size_t panels, ConstRows start,
+                     Rows out) {
+  const bool floats = chunk.weights->storage() == WeightStorage::float32;
+  (floats ? multiply_floats : multiply_expanded)(chunk, panel, panels, start, out);
 }
 
 // The last panel where it has fewer than kPanel outputs.
@@ -140,7 +195,8 @@ void multiply_partial_panel(const Chunk& chunk, std::size_t panel) {
       std::copy_n(chunk.bias + panel * kPanel, outputs, sums + r * kPanel);
     }
   }
-  multiply_panels(chunk, panel, 1, sums, kPanel, {sums, chunk.in.count, kPanel});
+  const Rows padded = {sums, chunk.in.count, kPanel};
+  multiply_panels(chunk, panel, 1, {sums, chunk.in.count, kPanel}, padded);
   for (std::size_t r = 0; r < chunk.in.count; ++r) {
     std::copy_n(sums + r * kPanel, outputs, chunk.out.row(r) + panel * kPanel);
   }
@@ -155,7 +211,7 @@ void multiply_chunk(const Chunk& chunk, std::size_t begin, std::size_t end) {
     const std::size_t panels = panel + group <= std::min(end, whole) ? group : 1;
     const float* start = chunk.bias == nullptr ? kZeros : chunk.bias + panel * kPanel;
     const Rows out = {chunk.out.data + panel * kPanel, chunk.out.count, chunk.out.stride};
-    multiply_panels(chunk, panel, panels, start, 0, out);
+    multiply_panels(chunk, panel, panels, {start, chunk.in.count, 0}, out);
     panel += panels;
   }
   if (panel < end) multiply_partial_panel(chunk, panel);
@@ -174,21 +230,6 @@ HWY_EXPORT(pack_blocks);
 HWY_EXPORT(multiply_chunk);
 
 }  // namespace
-
-PackedWeights::PackedWeights(std::span<const float> weights, std::size_t outputs,
-                             std::size_t inputs)
-    : outputs_(outputs), inputs_(inputs) {
-  data_ = LargeArray(panels() * kPanel * inputs_);
-  for (std::size_t output = 0; output < outputs; ++output) {
-    float* target = data_.data() + output / kPanel * kPanel * inputs + output % kPanel;
-    for (std::size_t k = 0; k < inputs; ++k) target[k * kPanel] = weights[output * inputs + k];
-  }
-}
-
-void PackedWeights::read_row(std::size_t output, std::span<float> out) const {
-  const float* source = panel(output / kPanel) + output % kPanel;
-  for (std::size_t k = 0; k < inputs_; ++k) out[k] = source[k * kPanel];
-}
 
 void linear(ConstRows in, const PackedWeights& weights, std::span<const float> bias, Rows out,
             Parallel& parallel) {

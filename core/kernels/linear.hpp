@@ -7,44 +7,19 @@
 /// n u / (1 - n u), u = 2^-24, n = inputs (Higham, Accuracy and Stability of Numerical Algorithms,
 /// section 3.1). A NaN stays NaN; its sign and payload are unspecified.
 ///
-/// Layout: panels of 32 outputs. A panel holds for each k the 32 weights side by side, so that a
-/// vector of outputs is loaded with one instruction in targets of any width. The last panel is
-/// filled up with zeros.
+/// Weights of fewer bits are first expanded to the floats that they stand for (quantization.hpp), a
+/// slice of a panel at a time, which stays in the first-level cache: the result has the bits that
+/// these floats give.
 #pragma once
 
 #include <cstddef>
 #include <span>
 
-#include "core/kernels/large_array.hpp"
+#include "core/kernels/packed_weights.hpp"
 #include "core/kernels/parallel.hpp"
 #include "core/kernels/rows.hpp"
 
 namespace trellis::kernels {
-
-/// The weights of one layer. Immutable once made, so any number of threads may use them.
-class PackedWeights {
- public:
-  static constexpr std::size_t kPanel = 32;
-
-  PackedWeights() = default;
-  /// weights // [outputs, inputs], row-major; copied.
-  PackedWeights(std::span<const float> weights, std::size_t outputs, std::size_t inputs);
-
-  std::size_t outputs() const { return outputs_; }
-  std::size_t inputs() const { return inputs_; }
-  std::size_t panels() const { return (outputs_ + kPanel - 1) / kPanel; }
-  std::size_t bytes() const { return panels() * kPanel * inputs_ * sizeof(float); }
-
-  /// The weights of one output, as an embedding that is tied to a head needs them. out // [inputs]
-  void read_row(std::size_t output, std::span<float> out) const;
-
-  const float* panel(std::size_t index) const { return data_.data() + index * kPanel * inputs_; }
-
- private:
-  std::size_t outputs_ = 0;
-  std::size_t inputs_ = 0;
-  LargeArray data_;
-};
 
 /// out[r][o] = bias[o] + sum over k of in[r][k] * weights[o][k].
 /// in // [rows, inputs]; bias // [outputs] or empty; out // [rows, outputs], apart from `in`.

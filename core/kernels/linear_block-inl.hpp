@@ -104,7 +104,7 @@ HWY_INLINE void multiply_columns(const Block& block, std::size_t column) {
                                            sums);
     }
     HWY_UNROLL(4)
-    for (std::size_t p = 0; p < (kLines == 8 ? kPanels : 1); ++p) {
+    for (std::size_t p = 0; p < (kLines == 8 ? kPanels : kLines > 0 ? 1 : 0); ++p) {
       HWY_UNROLL(8)
       for (std::size_t line = 0; line < kLines; ++line) {
         __builtin_prefetch(next + p * stride + line * kLine, 0, 2);  // to the second-level cache
@@ -152,6 +152,9 @@ using BlockIndices = std::make_index_sequence<kMaxRows>;
 inline constexpr auto kQuarterBlocks = block_table<false, 2>(BlockIndices());
 inline constexpr auto kHalfBlocks = block_table<false, 4>(BlockIndices());
 inline constexpr auto kLoneBlocks = block_table<true, 8>(BlockIndices());
+/// What fetches nothing ahead, for weights that are in the cache; the second by block_panels(rows).
+inline constexpr auto kNearBlocks = block_table<false, 0>(BlockIndices());
+inline constexpr auto kNearLoneBlocks = block_table<true, 0>(BlockIndices());
 
 }  // namespace trellis::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

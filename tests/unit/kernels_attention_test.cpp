@@ -81,7 +81,6 @@ std::vector<Case> all_cases() {
       make(1, 1, 16, 16, 90, 20, true, 3),  make(2, 2, 16, 16, 50, 9, true, 1000),
       make(2, 1, 32, 32, 45, 7, false, 0),  make(1, 4, 12, 5, 16, 3, false, 0),
   };
-  cases.reserve(cases.size() + 35);
   for (std::size_t length = 1; length <= 35; ++length) {
     cases.push_back(make(1, 1 + length % 7, 9, 17, length, 1 + length / 2, true, length % 20));
   }
@@ -114,6 +113,7 @@ TEST(Attention, HasTheBitsOfItsDefinitionWhateverTheHistory) {
 
 TEST(Attention, GivesAQueryTheSameBitsInAnyBatchAndWithAnyThreads) {
   std::vector<Sequence> sequences;
+  sequences.reserve(9);
   for (std::uint32_t i = 0; i < 9; ++i) {
     const Case shape = {{1, 2, 16, 32}, {6, 0.25F, true, 50}, 3 + i * 17, 1 + i * i % 5};
     sequences.push_back(make_sequence(shape, History::at_once, i));
