@@ -65,11 +65,6 @@ void remove_other_weights(const std::filesystem::path& folder, const std::string
   }
 }
 
-void write_rows(const Tensor& from, std::int64_t first, std::size_t rows, float* to) {
-  const std::int64_t width = from.size(1);
-  std::copy_n(from.data_ptr<float>() + first * width, static_cast<std::int64_t>(rows) * width, to);
-}
-
 }  // namespace
 
 nlohmann::json max_source_setting() {
@@ -262,11 +257,6 @@ std::unique_ptr<NetworkState> LanguageModel::open(std::span<const std::int32_t> 
 }
 
 void LanguageModel::feed(std::span<const FeedRequest> requests) {
-  Network& network = ready();
-  const c10::InferenceMode inference;
-  std::vector<Feed> feeds;
-  std::vector<std::int64_t> wanted;  // rows, counted over the tokens of all requests
-  std::int64_t count = 0;
   for (const FeedRequest& request : requests) {
     check_tokens(request.tokens);
     const std::size_t length = request.state->length + request.tokens.size();
@@ -277,26 +267,10 @@ void LanguageModel::feed(std::span<const FeedRequest> requests) {
                   fmt::format("{} tokens exceed the model's context of {}: shorten the prompt or "
                               "train with a larger context",
                               length, architecture_.context));
-    feeds.push_back({request.state, request.tokens});
-    count += static_cast<std::int64_t>(request.tokens.size());
-    for (std::size_t row = request.rows; row > 0; --row)
-      wanted.push_back(count - static_cast<std::int64_t>(row));
   }
-  Tensor hidden = network.feed(feeds);
-  for (const FeedRequest& request : requests) request.state->length += request.tokens.size();
-  if (wanted.empty()) return;
-  if (static_cast<std::int64_t>(wanted.size()) < count)
-    hidden = hidden.index_select(0, at::tensor(at::ArrayRef<std::int64_t>(wanted), at::kLong));
-  hidden = hidden.contiguous();
-  const bool any_logits =
-      std::ranges::any_of(requests, [](const FeedRequest& r) { return r.logits != nullptr; });
-  const Tensor logits = any_logits ? network.logits(hidden).contiguous() : Tensor();
-  std::int64_t first = 0;
-  for (const FeedRequest& request : requests) {
-    if (request.logits != nullptr) write_rows(logits, first, request.rows, request.logits);
-    if (request.hidden != nullptr) write_rows(hidden, first, request.rows, request.hidden);
-    first += static_cast<std::int64_t>(request.rows);
-  }
+  Network& network = ready();
+  const c10::InferenceMode inference;
+  feed_rows(network, requests);
 }
 
 std::vector<AttentionMap> LanguageModel::attend(std::span<const std::int32_t> encoder_tokens,

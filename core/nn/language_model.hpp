@@ -50,15 +50,6 @@ struct EncodedPrompt {
   std::vector<std::int32_t> decoder;  ///< at least the start symbol
 };
 
-/// Tokens to append to a state, and where the results go; as trellis_feed_item.
-struct FeedRequest {
-  NetworkState* state = nullptr;
-  std::span<const std::int32_t> tokens;  ///< at least 1
-  float* logits = nullptr;               ///< [rows, vocab], or null
-  float* hidden = nullptr;               ///< [rows, hidden_size], or null
-  std::size_t rows = 0;                  ///< those after the last `rows` tokens
-};
-
 class LanguageModel {
  public:
   /// `id` is the plugin's, `settings` are complete.

@@ -11,6 +11,11 @@ Tensor copy_ids(const std::vector<std::int64_t>& ids, at::IntArrayRef shape) {
   return tensor;
 }
 
+void write_rows(const Tensor& from, std::int64_t first, std::size_t rows, float* to) {
+  const std::int64_t width = from.size(1);
+  std::copy_n(from.data_ptr<float>() + first * width, static_cast<std::int64_t>(rows) * width, to);
+}
+
 }  // namespace
 
 Batch to_tensors(const BatchArrays& arrays) {
@@ -37,6 +42,33 @@ Tensor cross_entropy(Network& network, const Batch& batch, double label_smoothin
   }
   return at::cross_entropy_loss(network.logits(hidden), target, {}, at::Reduction::Mean,
                                 kIgnoredTarget, label_smoothing);
+}
+
+void feed_rows(Network& network, std::span<const FeedRequest> requests) {
+  std::vector<Feed> feeds;
+  std::vector<std::int64_t> wanted;  // rows, counted over the tokens of all requests
+  std::int64_t count = 0;
+  for (const FeedRequest& request : requests) {
+    feeds.push_back({request.state, request.tokens});
+    count += static_cast<std::int64_t>(request.tokens.size());
+    for (std::size_t row = request.rows; row > 0; --row)
+      wanted.push_back(count - static_cast<std::int64_t>(row));
+  }
+  Tensor hidden = network.feed(feeds);
+  for (const FeedRequest& request : requests) request.state->length += request.tokens.size();
+  if (wanted.empty()) return;
+  if (static_cast<std::int64_t>(wanted.size()) < count)
+    hidden = hidden.index_select(0, at::tensor(at::ArrayRef<std::int64_t>(wanted), at::kLong));
+  hidden = hidden.contiguous();
+  const bool any_logits =
+      std::ranges::any_of(requests, [](const FeedRequest& r) { return r.logits != nullptr; });
+  const Tensor logits = any_logits ? network.logits(hidden).contiguous() : Tensor();
+  std::int64_t first = 0;
+  for (const FeedRequest& request : requests) {
+    if (request.logits != nullptr) write_rows(logits, first, request.rows, request.logits);
+    if (request.hidden != nullptr) write_rows(hidden, first, request.rows, request.hidden);
+    first += static_cast<std::int64_t>(request.rows);
+  }
 }
 
 Tensor concatenate_tokens(std::span<const Feed> feeds) {

@@ -84,6 +84,19 @@ class Network {
 /// go through the output layer. The batch must have a target.
 Tensor cross_entropy(Network& network, const Batch& batch, double label_smoothing);
 
+/// Tokens to append to a state, and where the results go; as trellis_feed_item.
+struct FeedRequest {
+  NetworkState* state = nullptr;
+  std::span<const std::int32_t> tokens;  ///< at least 1
+  float* logits = nullptr;               ///< [rows, vocab], or null
+  float* hidden = nullptr;               ///< [rows, hidden_size], or null
+  std::size_t rows = 0;                  ///< those after the last `rows` tokens
+};
+
+/// Feeds all requests as one batch and writes their rows. The network is frozen and in inference
+/// mode; the requests are valid: see trellis/abi/model.h.
+void feed_rows(Network& network, std::span<const FeedRequest> requests);
+
 /// The tokens of all feeds as one tensor of ids // [tokens]
 Tensor concatenate_tokens(std::span<const Feed> feeds);
 
