@@ -51,6 +51,17 @@ void KvCache::extend(std::size_t count) {
   pages_.back()->used = (length_ - 1) % kPageRows + 1;
 }
 
+void KvCache::forget_before(std::size_t row) {
+  const std::size_t end = std::min(row, length_) / kPageRows;
+  for (std::size_t page = end; page > 0 && pages_[page - 1] != nullptr; --page)
+    pages_[page - 1].reset();
+}
+
+std::size_t KvCache::bytes() const {
+  const auto kept = std::ranges::count_if(pages_, [](const auto& page) { return page != nullptr; });
+  return static_cast<std::size_t>(kept) * shape_.page_floats() * sizeof(float);
+}
+
 void KvCache::write(std::size_t layer, std::size_t first, ConstRows keys, ConstRows values) {
   const auto [layers, heads, key_size, value_size] = shape_;
   for (std::size_t r = 0; r < keys.count; ++r) {

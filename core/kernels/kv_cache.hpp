@@ -47,13 +47,16 @@ class KvCache {
   /// heads * key_size], values // [count, heads * value_size]
   void write(std::size_t layer, std::size_t first, ConstRows keys, ConstRows values);
 
+  /// Lets go of whole pages before a row: attention with a band never looks at them again.
+  void forget_before(std::size_t row);
+
   /// Where the keys of one layer and head begin in a page, at a multiple of 64 bytes; the values
   /// follow them. Valid until the next extend() of this cache.
   const float* head(std::size_t page, std::size_t layer, std::size_t head) const;
   std::size_t pages() const { return pages_.size(); }
 
   /// Bytes of the pages, those that are shared included.
-  std::size_t bytes() const { return pages_.size() * shape_.page_floats() * sizeof(float); }
+  std::size_t bytes() const;
 
  private:
   struct Page {
@@ -66,7 +69,7 @@ class KvCache {
 
   KvShape shape_;
   std::size_t length_ = 0;
-  std::vector<std::shared_ptr<Page>> pages_;
+  std::vector<std::shared_ptr<Page>> pages_;  // null: forgotten
 };
 
 }  // namespace trellis::kernels

@@ -62,15 +62,35 @@ std::vector<kernels::AttentionPart> split_parts(kernels::ConstRows queries, kern
   return result;
 }
 
+// The last rows of each part's cache.
+void write_rows(kernels::ConstRows keys, kernels::ConstRows values,
+                std::span<const CachePart> parts, std::size_t layer) {
+  std::size_t first = 0;
+  for (const CachePart& part : parts) {
+    part.cache->write(layer, part.cache->length() - part.count, part_of(keys, first, part.count),
+                      part_of(values, first, part.count));
+    first += part.count;
+  }
+}
+
 Tensor empty_rows(const Tensor& like, std::size_t width) {
   return at::empty({like.size(0), static_cast<std::int64_t>(width)});
 }
 
-kernels::AttentionShape kernel_shape(const AttentionShape& shape, bool causal) {
-  return {shape.heads, 1.0F / std::sqrt(static_cast<float>(shape.head_size)), causal, 0};
+kernels::AttentionShape kernel_shape(const AttentionShape& shape, bool causal,
+                                     std::size_t band = 0) {
+  return {shape.heads, 1.0F / std::sqrt(static_cast<float>(shape.head_size)), causal, band};
 }
 
 }  // namespace
+
+Tensor places_of(std::span<const CachePart> parts) {
+  std::vector<std::int64_t> places;
+  for (const CachePart& part : parts)
+    for (std::size_t i = part.cache->length() - part.count; i < part.cache->length(); ++i)
+      places.push_back(static_cast<std::int64_t>(i));
+  return at::tensor(at::ArrayRef<std::int64_t>(places), at::kLong);
+}
 
 kernels::KvCache make_cache(std::size_t layers, const AttentionShape& shape) {
   return kernels::KvCache({layers, shape.kv_heads, shape.head_size, shape.head_size});
@@ -91,8 +111,9 @@ kernels::KvCache make_memory(const Tensor& keys, const Tensor& values) {
   return cache;
 }
 
-Tensor causal_mask(std::int64_t length) {
-  return at::ones({length, length}, at::kBool).triu(1);
+Tensor causal_mask(std::int64_t length, std::int64_t band) {
+  const Tensor all = at::ones({length, length}, at::kBool);
+  return band > 0 ? all.triu(1).logical_or(all.tril(-band)) : all.triu(1);
 }
 
 Tensor padding_mask(const Tensor& lengths, std::int64_t length) {
@@ -120,7 +141,8 @@ SelfAttention::SelfAttention(Parameters& parameters, const std::string& name,
                              const SelfAttentionOptions& options)
     : shape(make_shape(options.width, options.heads,
                        options.kv_heads > 0 ? options.kv_heads : options.heads)),
-      rotary(options.rotary) {
+      rotary(options.rotary),
+      band(static_cast<std::size_t>(options.band)) {
   const auto inner = static_cast<std::int64_t>(shape.query_width() + 2 * shape.kv_width());
   query_key_value = Linear(parameters, name + ".query_key_value", options.width, inner,
                            options.init, options.bias);
@@ -163,15 +185,9 @@ Tensor SelfAttention::attend_cached(const Tensor& x, std::span<const CachePart> 
   Tensor mixed = empty_rows(x, shape.query_width());
   const kernels::ConstRows rows = rows_of(std::as_const(projected));
   const std::size_t keys = shape.query_width();
-  std::size_t first = 0;
-  for (const CachePart& part : parts) {
-    const kernels::ConstRows own = part_of(rows, first, part.count);
-    part.cache->write(layer, part.cache->length() - part.count, columns(own, keys),
-                      columns(own, keys + shape.kv_width()));
-    first += part.count;
-  }
-  kernels::attend(kernel_shape(shape, causal), layer, split_parts(rows, rows_of(mixed), parts),
-                  kernel_threads());
+  write_rows(columns(rows, keys), columns(rows, keys + shape.kv_width()), parts, layer);
+  kernels::attend(kernel_shape(shape, causal, band), layer,
+                  split_parts(rows, rows_of(mixed), parts), kernel_threads());
   return out(mixed);
 }
 
@@ -201,17 +217,18 @@ Tensor CrossAttention::operator()(const Tensor& x, const Tensor& memory, const T
                     probability, weights));
 }
 
-void CrossAttention::store(const Tensor& memory, kernels::KvCache& cache, std::size_t layer) const {
+void CrossAttention::store(const Tensor& memory, std::span<const CachePart> parts,
+                           std::size_t layer) const {
   const Tensor projected = key_value(memory);
   const kernels::ConstRows rows = rows_of(projected);
-  cache.write(layer, 0, rows, columns(rows, shape.kv_width()));
+  write_rows(rows, columns(rows, shape.kv_width()), parts, layer);
 }
 
-Tensor CrossAttention::cached(const Tensor& x, std::span<const CachePart> parts,
-                              std::size_t layer) const {
+Tensor CrossAttention::cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer,
+                              bool causal) const {
   const Tensor queries = query(x);
   Tensor mixed = empty_rows(x, shape.query_width());
-  kernels::attend(kernel_shape(shape, false), layer,
+  kernels::attend(kernel_shape(shape, causal), layer,
                   split_parts(rows_of(queries), rows_of(mixed), parts), kernel_threads());
   return out(mixed);
 }

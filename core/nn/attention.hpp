@@ -17,8 +17,9 @@
 
 namespace trellis::nn {
 
-/// [length, length], true above the diagonal.
-Tensor causal_mask(std::int64_t length);
+/// [length, length], true above the diagonal and, with a band, `band` or more places below it: a
+/// token sees itself and the band - 1 tokens before it.
+Tensor causal_mask(std::int64_t length, std::int64_t band = 0);
 
 /// [rows, length], true behind each row's length.
 Tensor padding_mask(const Tensor& lengths, std::int64_t length);
@@ -28,6 +29,9 @@ struct CachePart {
   kernels::KvCache* cache = nullptr;  ///< of self-attention: extended by `count` already
   std::size_t count = 0;
 };
+
+/// Where the new tokens of all parts stand in their sequences // [tokens]
+Tensor places_of(std::span<const CachePart> parts);
 
 struct AttentionShape {
   std::size_t heads = 1;     ///< of queries
@@ -62,7 +66,8 @@ struct SelfAttentionOptions {
   bool bias = true;
   Init init;
   Init out_init;
-  Rotary rotary = {};  ///< without a table: none
+  Rotary rotary = {};     ///< without a table: none
+  std::int64_t band = 0;  ///< of the caches' rows the last so many are seen; 0: all
 };
 
 /// Vaswani et al. 2017: softmax(Q K^T / sqrt(head_size)) V in several heads, of x over itself.
@@ -71,6 +76,7 @@ struct SelfAttention {
   Linear out;
   AttentionShape shape;
   Rotary rotary;
+  std::size_t band = 0;
   SelfAttention() = default;
   SelfAttention(Parameters& parameters, const std::string& name,
                 const SelfAttentionOptions& options);
@@ -98,10 +104,12 @@ struct CrossAttention {
                  std::int64_t heads, const Init& init);
   Tensor operator()(const Tensor& x, const Tensor& memory, const Tensor& mask, double dropout,
                     Tensor* weights) const;
-  /// Puts the keys and values of one memory // [keys, width] into a layer of an extended cache.
-  void store(const Tensor& memory, kernels::KvCache& cache, std::size_t layer) const;
-  /// x // [tokens, width]; each part's cache holds its memory.
-  Tensor cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer) const;
+  /// Puts the keys and values of `memory` // [tokens, width] into the last rows of the caches.
+  void store(const Tensor& memory, std::span<const CachePart> parts, std::size_t layer) const;
+  /// x // [tokens, width]; each part's cache holds its memory. With `causal` the memory ends at the
+  /// last query.
+  Tensor cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer,
+                bool causal = false) const;
 };
 
 /// Additive attention (Bahdanau, Cho and Bengio 2015): e_j = v . tanh(W_q s + W_k h_j).

@@ -25,9 +25,9 @@ Batch to_tensors(const BatchArrays& arrays);
 
 /// One attention map: rows of `weights` sum to one.
 struct AttentionMap {
-  std::string kind;  ///< "self", "cross" or "encoder"
+  std::string kind;  ///< "self", "cross", "encoder", or "experts": what a token's experts weigh
   std::int32_t layer = 0;
-  Tensor weights;  ///< [rows, heads, queries, keys]
+  Tensor weights;  ///< [rows, heads, queries, keys]; experts: [rows, 1, tokens, experts]
 };
 
 /// What a network remembers of one sequence during generation.
@@ -76,7 +76,8 @@ class Network {
   virtual Tensor feed(std::span<const Feed> feeds) = 0;
 
   Parameters parameters;
-  double dropout = 0;  ///< the probability in force: set by the trainer, 0 outside of training
+  Tensor auxiliary_loss;  ///< what hidden() adds to the loss in training; undefined for nothing
+  double dropout = 0;     ///< the probability in force: set by the trainer, 0 outside of training
 };
 
 /// Mean cross-entropy over the targets that are not ignored, in nats a token; torch's definition

@@ -249,6 +249,7 @@ Updater::Outcome Updater::update(std::span<const Batch> batches, double rate,
   for (std::size_t i = 0; i < batches.size(); ++i) {
     seed_dropout(mix_seed(dropout_seed, 4, i));
     Tensor loss = cross_entropy(network_, batches[i], label_smoothing);
+    if (network_.auxiliary_loss.defined()) loss = loss + network_.auxiliary_loss;
     if (batches.size() > 1) loss = loss / count;
     loss.backward();
     outcome.loss += static_cast<double>(loss.item<float>());

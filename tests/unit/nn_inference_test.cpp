@@ -135,7 +135,8 @@ TEST(FrozenLayers, CrossAttentionAgreesWithLibTorch) {
     if (!nn::in_inference()) return layer(x, memory, {}, 0.0, nullptr);
     kernels::KvCache cache = nn::make_cache(1, layer.shape);
     cache.extend(21);
-    layer.store(memory.squeeze(0), cache, 0);
+    const nn::CachePart whole{&cache, 21};
+    layer.store(memory.squeeze(0), {&whole, 1}, 0);
     const nn::CachePart part{&cache, 3};
     return layer.cached(x.squeeze(0), {&part, 1}, 0).unsqueeze(0);
   });

@@ -7,9 +7,12 @@
 
 #include "core/nn/network.hpp"
 #include "plugins/models/gpt/gpt.hpp"
+#include "plugins/models/gpt3/gpt3.hpp"
 #include "plugins/models/llama/llama.hpp"
+#include "plugins/models/pangu/pangu.hpp"
 #include "plugins/models/rnn/encoder_decoder.hpp"
 #include "plugins/models/transformer/transformer.hpp"
+#include "plugins/models/wudao/wudao.hpp"
 #include "tests/unit/kernels_fixture.hpp"
 
 namespace trellis {
@@ -88,6 +91,34 @@ std::unique_ptr<nn::Network> make_network(const std::string& name) {
         models::GptOptions{
             .vocab = kVocab, .context = 64, .layers = 2, .width = 48, .heads = 3, .inner = 100},
         5);
+  if (name.starts_with("gpt3"))
+    return std::make_unique<models::Gpt3>(
+        models::Gpt3Options{.vocab = kVocab,
+                            .context = 64,
+                            .layers = 3,
+                            .width = 48,
+                            .heads = 3,
+                            .inner = 100,
+                            .band = 7,
+                            .stride = name == "gpt3"          ? 2
+                                      : name == "gpt3_banded" ? 0
+                                                              : 1},
+        5);
+  if (name == "pangu")
+    return std::make_unique<models::Pangu>(
+        models::PanguOptions{
+            .vocab = kVocab, .context = 64, .layers = 2, .width = 48, .heads = 3, .inner = 100},
+        5);
+  if (name == "wudao")
+    return std::make_unique<models::Wudao>(models::WudaoOptions{.vocab = kVocab,
+                                                                .context = 64,
+                                                                .layers = 2,
+                                                                .width = 48,
+                                                                .heads = 3,
+                                                                .inner = 100,
+                                                                .experts = 4,
+                                                                .top_k = 2},
+                                           5);
   if (name == "llama")
     return std::make_unique<models::Llama>(models::LlamaOptions{.vocab = kVocab,
                                                                 .context = 64,
@@ -152,6 +183,22 @@ TEST_P(SameBytes, InEveryVectorTargetThatMultipliesAndAddsAtOnce) {
   });
 }
 
+// The two ways to run a network are one function: within float32 rounding, not to the bit.
+TEST_P(SameBytes, AndTeacherForcedWithinRounding) {
+  network_->parameters.thaw();
+  const at::NoGradGuard no_gradient;
+  for (std::size_t i = 0; i < texts_.size(); ++i) {
+    nn::Batch batch;
+    batch.source = nn::ids_tensor(texts_[i].source.data(), texts_[i].source.size());
+    batch.source_lengths = at::tensor({batch.source.size(1)}, at::kLong);
+    batch.input = nn::ids_tensor(texts_[i].tokens.data(), texts_[i].tokens.size());
+    const Tensor logits = network_->logits(network_->hidden(batch, nullptr)).contiguous();
+    ASSERT_EQ(static_cast<std::size_t>(logits.numel()), expected_[i].size());
+    for (std::size_t k = 0; k < expected_[i].size(); ++k)
+      ASSERT_NEAR(logits.data_ptr<float>()[k], expected_[i][k], 2e-5) << "text " << i;
+  }
+}
+
 TEST_P(SameBytes, AfterForks) {
   const c10::InferenceMode inference;
   const Text& text = texts_[10];  // long enough to share a page
@@ -172,7 +219,8 @@ TEST_P(SameBytes, AfterForks) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SameBytes,
-                         testing::Values("gpt", "llama", "transformer", "rnn_lm", "lstm_lm",
+                         testing::Values("gpt", "gpt3", "gpt3_banded", "gpt3_dense", "llama",
+                                         "pangu", "wudao", "transformer", "rnn_lm", "lstm_lm",
                                          "gru_lm", "rnn_bahdanau", "lstm_luong", "gru_bahdanau",
                                          "gru_none"),
                          [](const auto& info) { return info.param; });

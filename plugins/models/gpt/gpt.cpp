@@ -2,19 +2,13 @@
 
 #include <cmath>
 
+#include "core/nn/decoder.hpp"
+
 namespace trellis::models {
 namespace {
 
 using nn::Init;
 using nn::Tensor;
-
-struct GptState : nn::NetworkState {
-  explicit GptState(kernels::KvCache empty) : cache(std::move(empty)) {}
-  std::unique_ptr<nn::NetworkState> fork() const override {
-    return std::make_unique<GptState>(*this);
-  }
-  kernels::KvCache cache;
-};
 
 }  // namespace
 
@@ -67,26 +61,16 @@ nn::StateCost Gpt::state_cost() const {
 }
 
 std::unique_ptr<nn::NetworkState> Gpt::open(std::span<const std::int32_t> /*source*/) {
-  return std::make_unique<GptState>(
+  return std::make_unique<nn::CachedState>(
       nn::make_cache(blocks_.size(), blocks_.front().attention.shape));
 }
 
 Tensor Gpt::feed(std::span<const nn::Feed> feeds) {
-  const Tensor ids = nn::concatenate_tokens(feeds);
-  Tensor places = at::empty_like(ids);
-  auto* place = places.data_ptr<std::int64_t>();
-  std::vector<nn::CachePart> parts;
-  for (const nn::Feed& feed : feeds) {
-    kernels::KvCache& cache = static_cast<GptState*>(feed.state)->cache;
-    for (std::size_t i = 0; i < feed.tokens.size(); ++i)
-      *place++ = static_cast<std::int64_t>(cache.length() + i);
-    cache.extend(feed.tokens.size());
-    parts.push_back({&cache, feed.tokens.size()});
-  }
-  Tensor x = tokens_(ids) + positions_(places);
+  const nn::CachedTokens tokens = nn::extend_caches(feeds);
+  Tensor x = tokens_(tokens.ids) + positions_(tokens.places);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = blocks_[i];
-    x = x + block.attention.cached(block.attention_norm(x), parts, i);
+    x = x + block.attention.cached(block.attention_norm(x), tokens.parts, i);
     x = x + block.feed_forward(block.feed_forward_norm(x), 0.0);
   }
   return final_norm_(x);

@@ -2,19 +2,13 @@
 
 #include <cmath>
 
+#include "core/nn/decoder.hpp"
+
 namespace trellis::models {
 namespace {
 
 using nn::Init;
 using nn::Tensor;
-
-struct LlamaState : nn::NetworkState {
-  explicit LlamaState(kernels::KvCache empty) : cache(std::move(empty)) {}
-  std::unique_ptr<nn::NetworkState> fork() const override {
-    return std::make_unique<LlamaState>(*this);
-  }
-  kernels::KvCache cache;
-};
 
 }  // namespace
 
@@ -77,21 +71,16 @@ nn::StateCost Llama::state_cost() const {
 }
 
 std::unique_ptr<nn::NetworkState> Llama::open(std::span<const std::int32_t> /*source*/) {
-  return std::make_unique<LlamaState>(
+  return std::make_unique<nn::CachedState>(
       nn::make_cache(blocks_.size(), blocks_.front().attention.shape));
 }
 
 Tensor Llama::feed(std::span<const nn::Feed> feeds) {
-  std::vector<nn::CachePart> parts;
-  for (const nn::Feed& feed : feeds) {
-    kernels::KvCache& cache = static_cast<LlamaState*>(feed.state)->cache;
-    cache.extend(feed.tokens.size());
-    parts.push_back({&cache, feed.tokens.size()});
-  }
-  Tensor x = tokens_(nn::concatenate_tokens(feeds));
+  const nn::CachedTokens tokens = nn::extend_caches(feeds);
+  Tensor x = tokens_(tokens.ids);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = blocks_[i];
-    x = x + block.attention.cached(block.attention_norm(x), parts, i);
+    x = x + block.attention.cached(block.attention_norm(x), tokens.parts, i);
     x = x + block.feed_forward(block.feed_forward_norm(x), 0.0);
   }
   return final_norm_(x);

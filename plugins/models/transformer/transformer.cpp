@@ -149,26 +149,22 @@ std::unique_ptr<nn::NetworkState> Transformer::open(std::span<const std::int32_t
   const Tensor memory =
       encode(nn::ids_tensor(source.data(), source.size()), {}, nullptr).squeeze(0);
   state->memory.extend(source.size());
-  for (std::size_t i = 0; i < decoder_.size(); ++i)
-    decoder_[i].cross.store(memory, state->memory, i);
+  const nn::CachePart part{&state->memory, source.size()};
+  for (std::size_t i = 0; i < decoder_.size(); ++i) decoder_[i].cross.store(memory, {&part, 1}, i);
   return state;
 }
 
 Tensor Transformer::feed(std::span<const nn::Feed> feeds) {
   const Tensor ids = nn::concatenate_tokens(feeds);
-  Tensor places = at::empty_like(ids);
-  auto* place = places.data_ptr<std::int64_t>();
   std::vector<nn::CachePart> own;
   std::vector<nn::CachePart> memory;
   for (const nn::Feed& feed : feeds) {
     auto& state = static_cast<TransformerState&>(*feed.state);
-    for (std::size_t i = 0; i < feed.tokens.size(); ++i)
-      *place++ = static_cast<std::int64_t>(state.cache.length() + i);
     state.cache.extend(feed.tokens.size());
     own.push_back({&state.cache, feed.tokens.size()});
     memory.push_back({&state.memory, feed.tokens.size()});
   }
-  Tensor x = embed(target_, ids, places);
+  Tensor x = embed(target_, ids, nn::places_of(own));
   for (std::size_t i = 0; i < decoder_.size(); ++i) {
     const DecoderBlock& block = decoder_[i];
     x = residual(x, block.attention_norm,

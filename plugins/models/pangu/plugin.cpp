@@ -1,0 +1,59 @@
+/// The plugin `pangu`: its settings, and the network made of them.
+#include "core/nn/plugin_model.hpp"
+#include "core/nn/training_options.hpp"
+#include "plugins/models/pangu/pangu.hpp"
+
+namespace {
+
+using namespace trellis;
+
+struct PanguPlugin {
+  static sdk::Json description() {
+    auto settings = sdk::Json::array();
+    const auto integer = [&](const char* name, std::int64_t value, const char* summary) {
+      settings.push_back(nn::integer_setting(name, "architecture", value, 1, 65536, summary));
+    };
+    integer("layers", 3, "Blocks below the query layer.");
+    integer("width", 256, "Size of the vectors between blocks.");
+    integer("heads", 4, "Attention heads; must divide width.");
+    integer("inner", 1024, "Size of the feed-forward network's hidden layer.");
+    integer("context", 256, "Tokens that the model can see, source and start symbol included.");
+    settings.push_back(nn::max_source_setting());
+    for (const auto& list : {nn::tokenizer_settings(),
+                             nn::training_settings({.schedule = "cosine", .weight_decay = 0.01})}) {
+      settings.insert(settings.end(), list.begin(), list.end());
+    }
+    settings.push_back(nn::learn_source_setting());
+    return {{"id", "pangu"},
+            {"kind", "model"},
+            {"version", "1.0.0"},
+            {"summary", "GPT with a query layer on top: the place of the next token asks."},
+            {"reference", "Zeng et al. 2021"},
+            {"settings", settings}};
+  }
+
+  static nn::Architecture architecture(const sdk::Json& settings) {
+    models::PanguOptions options;
+    options.layers = settings.at("layers");
+    options.width = settings.at("width");
+    options.heads = settings.at("heads");
+    options.inner = settings.at("inner");
+    options.context = settings.at("context");
+    if (options.width % options.heads != 0) {
+      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "heads must divide width");
+    }
+    nn::Architecture architecture;
+    architecture.context = static_cast<std::size_t>(options.context);
+    architecture.max_source_tokens = settings.at("max_source_tokens");
+    architecture.learn_source = settings.at("learn_source");
+    architecture.make = [options](std::int64_t vocab, std::uint64_t seed) mutable {
+      options.vocab = vocab;
+      return std::make_unique<models::Pangu>(options, seed);
+    };
+    return architecture;
+  }
+};
+
+}  // namespace
+
+TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<PanguPlugin>>());

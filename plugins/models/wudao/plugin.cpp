@@ -1,0 +1,75 @@
+/// The plugin `wudao`: its settings, and the network made of them.
+#include "core/nn/plugin_model.hpp"
+#include "core/nn/training_options.hpp"
+#include "plugins/models/wudao/wudao.hpp"
+
+namespace {
+
+using namespace trellis;
+
+struct WudaoPlugin {
+  static sdk::Json description() {
+    auto settings = sdk::Json::array();
+    const auto integer = [&](const char* name, std::int64_t value, const char* summary) {
+      settings.push_back(nn::integer_setting(name, "architecture", value, 1, 65536, summary));
+    };
+    integer("layers", 4, "Blocks of self-attention and feed-forward network.");
+    integer("width", 256, "Size of the vectors between blocks.");
+    integer("heads", 4, "Attention heads; must divide width.");
+    integer("inner", 1024, "Size of the feed-forward network's hidden layer.");
+    integer("experts", 8, "Experts of a mixture.");
+    integer("top_k", 2, "Experts that a token goes through.");
+    integer("mixture_stride", 2, "The last of every so many layers has experts; 1 for all.");
+    settings.push_back(
+        nn::number_setting("capacity_factor", "training", 1.25, 0, 1000,
+                           "Most tokens of an expert in a batch, in even shares; 0 for no limit."));
+    settings.push_back(nn::number_setting("balance", "training", 0.01, 0, 1000,
+                                          "Weight of the loss that spreads tokens over experts."));
+    integer("context", 256, "Tokens that the model can see, source and start symbol included.");
+    settings.push_back(nn::max_source_setting());
+    for (const auto& list : {nn::tokenizer_settings(),
+                             nn::training_settings({.schedule = "cosine", .weight_decay = 0.01})}) {
+      settings.insert(settings.end(), list.begin(), list.end());
+    }
+    settings.push_back(nn::learn_source_setting());
+    return {{"id", "wudao"},
+            {"kind", "model"},
+            {"version", "1.0.0"},
+            {"summary", "GPT with mixtures of experts in some of its layers."},
+            {"reference", "He et al. 2021 (FastMoE); Fedus et al. 2021"},
+            {"settings", settings}};
+  }
+
+  static nn::Architecture architecture(const sdk::Json& settings) {
+    models::WudaoOptions options;
+    options.layers = settings.at("layers");
+    options.width = settings.at("width");
+    options.heads = settings.at("heads");
+    options.inner = settings.at("inner");
+    options.experts = settings.at("experts");
+    options.top_k = settings.at("top_k");
+    options.mixture_stride = settings.at("mixture_stride");
+    options.capacity_factor = settings.at("capacity_factor");
+    options.balance = settings.at("balance");
+    options.context = settings.at("context");
+    if (options.width % options.heads != 0) {
+      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "heads must divide width");
+    }
+    if (options.top_k > options.experts) {
+      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "top_k must not exceed experts");
+    }
+    nn::Architecture architecture;
+    architecture.context = static_cast<std::size_t>(options.context);
+    architecture.max_source_tokens = settings.at("max_source_tokens");
+    architecture.learn_source = settings.at("learn_source");
+    architecture.make = [options](std::int64_t vocab, std::uint64_t seed) mutable {
+      options.vocab = vocab;
+      return std::make_unique<models::Wudao>(options, seed);
+    };
+    return architecture;
+  }
+};
+
+}  // namespace
+
+TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<WudaoPlugin>>());
