@@ -7,6 +7,8 @@
 #include <chrono>
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <fstream>
 #include <string>
 
@@ -45,6 +47,22 @@ std::uint64_t memory_bytes() {
                static_cast<std::uint64_t>(sysconf(_SC_PAGE_SIZE));
   std::ifstream limit("/sys/fs/cgroup/memory.max");
   if (std::uint64_t limited = 0; limit >> limited) bytes = std::min(bytes, limited);
+  return bytes;
+}
+
+std::uint64_t available_memory_bytes() {
+  auto bytes = memory_bytes();
+  std::ifstream facts("/proc/meminfo");
+  for (std::string line; std::getline(facts, line);) {
+    std::uint64_t kilobytes = 0;
+    if (std::sscanf(line.c_str(), "MemAvailable: %" SCNu64 " kB", &kilobytes) != 1) continue;
+    bytes = std::min(bytes, kilobytes * 1024);
+  }
+  std::ifstream limit("/sys/fs/cgroup/memory.max");
+  std::ifstream current("/sys/fs/cgroup/memory.current");
+  std::uint64_t most = 0;
+  std::uint64_t used = 0;
+  if (limit >> most && current >> used) bytes = std::min(bytes, most - std::min(most, used));
   return bytes;
 }
 

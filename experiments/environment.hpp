@@ -12,6 +12,8 @@ nlohmann::json describe_environment();
 
 /// Memory that this process may use, in bytes: the machine's, or the control group's limit.
 std::uint64_t memory_bytes();
+/// What of it is free, or could be at once.
+std::uint64_t available_memory_bytes();
 /// Processors that this process may use.
 int processor_count();
 /// The file that this process runs from.

@@ -33,6 +33,24 @@ std::string ending_text(const Ending& ending) {
                      ending.exit_code);
 }
 
+// What a sweep delivered, what it cost, and what was shared.
+std::string sweep_text(const storage::SweepTotals& totals) {
+  const auto computed = totals.prompt_tokens + totals.computed_tokens;
+  const auto saved = totals.prompt_tokens_saved + totals.computed_tokens_saved;
+  const double shared =
+      saved == 0 ? 0 : 100 * static_cast<double>(saved) / static_cast<double>(computed + saved);
+  const auto memory = totals.peak_state_bytes
+                          ? fmt::format(", {} of state", size_text(*totals.peak_state_bytes))
+                          : std::string();
+  return fmt::format(
+      "{} trial{} in {}: {} tokens delivered, {} computed and {} saved ({:.0f} % shared: {} of "
+      "prompts, {} after them), at most {} states{}",
+      totals.trials, totals.trials == 1 ? "" : "s", duration_text(totals.seconds),
+      count_text(totals.delivered_tokens), count_text(computed), count_text(saved), shared,
+      count_text(totals.prompt_tokens_saved), count_text(totals.computed_tokens_saved),
+      count_text(totals.peak_states), memory);
+}
+
 }  // namespace
 
 ModelRun::ModelRun(RunContext& context, std::size_t model, std::vector<std::size_t> open_trials,
@@ -93,6 +111,7 @@ Job ModelRun::make_job() {
   work.limit = static_cast<std::uint64_t>(options.limit);
   work.max_new_tokens = static_cast<std::uint64_t>(options.max_new_tokens);
   work.batch_size = static_cast<std::uint64_t>(options.batch_size);
+  work.state_memory = context_.options.state_memory;
   work.top_alternatives = static_cast<std::uint64_t>(options.top_alternatives);
   for (const auto& id : order_) {
     const auto& planned = context_.plan.trials[open_trial(id).index];
@@ -284,13 +303,8 @@ void ModelRun::on_sweep(const json& event) {
   const auto totals = sweep_from_json(event.at("totals"));
   const auto& task = context_.plan.tasks.at(event.at("task").get<std::size_t>());
   context_.store.put_sweep(model().record.id, task.id, totals);
-  if (totals.trials < 2) return;
-  const auto computed = totals.prompt_tokens + totals.computed_tokens;
-  const auto saved = totals.prompt_tokens_saved + totals.computed_tokens_saved;
-  context_.progress.say(fmt::format("{} · {}: {} trials in {}, {} tokens computed instead of {}",
-                                    model().record.label, task.label, totals.trials,
-                                    duration_text(totals.seconds), count_text(computed),
-                                    count_text(computed + saved)));
+  context_.progress.say(
+      fmt::format("{} · {}: {}", model().record.label, task.label, sweep_text(totals)));
 }
 
 // By value: the caller may name it by what is erased here.

@@ -27,6 +27,14 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
 }
 
+std::string size_text(std::uint64_t bytes) {
+  if (bytes < 1000) return fmt::format("{} bytes", bytes);
+  auto size = static_cast<double>(bytes) / 1000;
+  std::size_t unit = 0;
+  for (; size >= 999.95 && unit < 3; ++unit) size /= 1000;
+  return fmt::format("{:.1f} {}B", size, "kMGT"[unit]);
+}
+
 std::string count_text(std::uint64_t count) {
   const std::string digits = std::to_string(count);
   std::string text;

@@ -15,6 +15,8 @@ namespace trellis::experiments {
 
 /// "1 h 05 min", "3 min 20 s", "12 s".
 std::string duration_text(double seconds);
+/// "512 bytes", "1.5 MB", "4.0 GB": powers of 1,000.
+std::string size_text(std::uint64_t bytes);
 /// 12345678 as "12,345,678".
 std::string count_text(std::uint64_t count);
 

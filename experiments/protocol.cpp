@@ -25,8 +25,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SurveyJob, tasks)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrialJob, id, strategy_label, task, strategy, processors, seed,
                                    stream, samples, done)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ModelJob, model, folder, train, training_task, seed, tasks,
-                                   trials, together, limit, max_new_tokens, batch_size,
-                                   top_alternatives)
+                                   trials, together, share, shuffle, limit, max_new_tokens,
+                                   batch_size, state_memory, top_alternatives)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScoreJob, database, task, trials)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TaskFacts, train, valid, test, contaminated)
 
@@ -88,11 +88,17 @@ storage::TrialTotals totals_from_json(const json& json) {
 }
 
 json sweep_to_json(const storage::SweepTotals& totals) {
-  return totals;
+  json object = totals;
+  if (totals.peak_state_bytes) object["peak_state_bytes"] = *totals.peak_state_bytes;
+  return object;
 }
 
 storage::SweepTotals sweep_from_json(const json& json) {
-  return json.get<storage::SweepTotals>();
+  auto totals = json.get<storage::SweepTotals>();
+  if (json.contains("peak_state_bytes")) {
+    totals.peak_state_bytes = json["peak_state_bytes"].get<std::uint64_t>();
+  }
+  return totals;
 }
 
 json sample_to_json(const storage::SampleRecord& sample) {

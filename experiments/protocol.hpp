@@ -51,9 +51,12 @@ struct ModelJob {
   std::vector<PluginJob> tasks;
   std::vector<TrialJob> trials;
   bool together = true;              ///< grow one tree for all trials of a task
+  bool share = true;                 ///< false: every sample grows a tree of its own
+  std::uint64_t shuffle = 0;         ///< not 0: the seed of the order in which samples are begun
   std::uint64_t limit = 0;           ///< 0: all examples
   std::uint64_t max_new_tokens = 0;  ///< 0: the task's own
   std::uint64_t batch_size = 32;
+  std::uint64_t state_memory = 0;  ///< bytes for the states of the model; 0: no limit
   std::uint64_t top_alternatives = 5;
 };
 

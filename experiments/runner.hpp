@@ -20,6 +20,7 @@ struct WorkerOptions {
   int threads = 1;  ///< of each worker
   double timeout_seconds = 600;
   std::uint64_t memory_bytes = 0;  ///< of each worker; 0: no limit
+  std::uint64_t state_memory = 0;  ///< of each worker, for states of its model; 0: no limit
 };
 
 /// Nonzero once the user asked to stop; counts how often.

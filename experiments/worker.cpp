@@ -12,6 +12,7 @@
 #include <iostream>
 #include <limits>
 
+#include "core/kernels/targets.hpp"
 #include "core/plugin/task.hpp"
 #include "experiments/task_data.hpp"
 
@@ -58,6 +59,17 @@ void keep_freed_memory() {
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 }
 
+// The kernels' instructions are chosen once for the process, plugins included.
+void use_named_vectors() {
+  const char* name = std::getenv(kVectorTargetVariable);
+  if (name == nullptr) return;
+  try {
+    kernels::use_vector_target(name);
+  } catch (const Error& error) {
+    throw Error(error.fault(), fmt::format("{}: {}", kVectorTargetVariable, error.what()));
+  }
+}
+
 // Nothing is marked where the host shares no memory, as when a person starts the worker.
 Mark mark_in_shared_memory() {
   void* memory = mmap(nullptr, sizeof(std::atomic<std::uint32_t>), PROT_READ | PROT_WRITE,
@@ -83,6 +95,7 @@ int worker_main() {
     std::getline(std::cin, line);
     const auto job = job_from(line);
     facts.threads = job.threads;
+    use_named_vectors();
     plugin::Registry registry(job.plugin_folders, host);
     const WorkerContext context{registry, send_line, [] { return stop_requested.load(); },
                                 mark_in_shared_memory()};

@@ -11,6 +11,10 @@
 
 namespace trellis::experiments {
 
+/// The environment variable that names the vector instructions which a worker's kernels use: see
+/// core/kernels/targets.hpp.
+inline constexpr const char* kVectorTargetVariable = "TRELLIS_VECTOR_TARGET";
+
 /// Sends one event to the host.
 using SendEvent = std::function<void(const nlohmann::json&)>;
 using Cancelled = std::function<bool()>;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 #include <utility>
 
 #include "core/metrics/ratios.hpp"
@@ -101,6 +102,13 @@ void Sweep::make_requests() {
     if (job_.max_new_tokens > 0) prompt.max_new_tokens = job_.max_new_tokens;
     prompts_.push_back(std::move(prompt));
   }
+  if (job_.shuffle != 0) {
+    // By hand: what the standard library's shuffle does with a seed is its own affair.
+    std::mt19937_64 engine(job_.shuffle);
+    for (std::size_t i = requests_.size(); i > 1; --i) {
+      std::swap(requests_[i - 1], requests_[engine() % i]);
+    }
+  }
 }
 
 // How the model expects the first reference; the same for every strategy, so computed once.
@@ -140,7 +148,11 @@ decode::GenerateTotals Sweep::generate() {
     context_.send({{"event", "progress"}, {"tokens", tokens}});
   };
   events.cancelled = context_.cancelled;
-  const decode::GenerateOptions options{job_.batch_size, job_.top_alternatives};
+  decode::GenerateOptions options;
+  options.max_batch = job_.batch_size;
+  options.top_alternatives = job_.top_alternatives;
+  options.share = job_.share;
+  options.state_memory = job_.state_memory;
   // Scoring goes on in between, but takes none of the time of generation.
   const auto clock = [&] { return monotonic_seconds() - scoring_seconds_; };
   return decode::generate(model_, arms_, prompts_, requests_, options, events, clock);
@@ -229,12 +241,13 @@ void Sweep::send_totals(const decode::GenerateTotals& totals) const {
                    {"totals", totals_to_json({rounded(part.prompt_tokens), part.delivered_tokens,
                                               rounded(part.computed_tokens), part.seconds})}});
   }
-  context_.send({{"event", "sweep"},
-                 {"task", trials_.empty() ? 0 : trials_.front()->task},
-                 {"totals", sweep_to_json({trials_.size(), requests_.size(), totals.prompt_tokens,
-                                           totals.prompt_tokens_saved, totals.delivered_tokens,
-                                           totals.computed_tokens, totals.computed_tokens_saved,
-                                           totals.peak_states, totals.seconds})}});
+  context_.send(
+      {{"event", "sweep"},
+       {"task", trials_.empty() ? 0 : trials_.front()->task},
+       {"totals", sweep_to_json({trials_.size(), requests_.size(), totals.prompt_tokens,
+                                 totals.prompt_tokens_saved, totals.delivered_tokens,
+                                 totals.computed_tokens, totals.computed_tokens_saved,
+                                 totals.peak_states, totals.peak_state_bytes, totals.seconds})}});
 }
 
 }  // namespace trellis::experiments

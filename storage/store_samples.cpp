@@ -193,12 +193,12 @@ void Store::put_sweep(const std::string& model, const std::string& task,
   auto& connection = implementation_->connection;
   const auto time = implementation_->clock();
   connection.transaction([&] {
-    connection
-        .query(
-            "INSERT OR REPLACE INTO sweeps (model, task, finished, trials, samples, prompt_tokens, "
-            "prompt_tokens_saved, delivered_tokens, computed_tokens, computed_tokens_saved, "
-            "peak_states, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        .text(model)
+    auto query = connection.query(
+        "INSERT OR REPLACE INTO sweeps (model, task, finished, trials, samples, prompt_tokens, "
+        "prompt_tokens_saved, delivered_tokens, computed_tokens, computed_tokens_saved, "
+        "peak_states, peak_state_bytes, seconds) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    query.text(model)
         .text(task)
         .text(time)
         .count(totals.trials)
@@ -208,9 +208,9 @@ void Store::put_sweep(const std::string& model, const std::string& task,
         .count(totals.delivered_tokens)
         .count(totals.computed_tokens)
         .count(totals.computed_tokens_saved)
-        .count(totals.peak_states)
-        .real(totals.seconds)
-        .run();
+        .count(totals.peak_states);
+    totals.peak_state_bytes ? query.count(*totals.peak_state_bytes) : query.null();
+    query.real(totals.seconds).run();
   });
 }
 

@@ -16,7 +16,7 @@ void FeedBatch::add(const plugin::State& state, std::span<const std::int32_t> to
   row_total_ += row_count;
 }
 
-void FeedBatch::run(plugin::Model& model, std::size_t max_items) {
+void FeedBatch::run(plugin::Model& model, const FeedLimits& limits) {
   // The buffers only ever grow: shrinking and growing would clear them again each time.
   logits_.resize(std::max(logits_.size(), row_total_ * vocab_size_));
   hidden_.resize(std::max(hidden_.size(), row_total_ * hidden_size_));
@@ -30,8 +30,15 @@ void FeedBatch::run(plugin::Model& model, std::size_t max_items) {
     *targets_[i] = {item.logits, item.hidden, item.row_count};
     row += item.row_count;
   }
-  for (std::size_t begin = 0; begin < items_.size(); begin += max_items) {
-    model.feed(std::span(items_).subspan(begin, std::min(max_items, items_.size() - begin)));
+  for (std::size_t begin = 0; begin < items_.size();) {
+    std::size_t end = begin;
+    std::size_t tokens = 0;
+    do {
+      tokens += items_[end++].token_count;
+    } while (end < items_.size() && end - begin < limits.items &&
+             tokens + items_[end].token_count <= limits.tokens);
+    model.feed(std::span(items_).subspan(begin, end - begin));
+    begin = end;
   }
   items_.clear();
   targets_.clear();

@@ -16,6 +16,12 @@ struct Rows {
   std::size_t count = 0;
 };
 
+/// How much one call to the model may hold.
+struct FeedLimits {
+  std::size_t items = 1;   ///< states, at least 1
+  std::size_t tokens = 1;  ///< at least 1; a single item may have more
+};
+
 class FeedBatch {
  public:
   /// hidden_size 0: no hidden rows are wanted.
@@ -27,8 +33,8 @@ class FeedBatch {
   void add(const plugin::State& state, std::span<const std::int32_t> tokens, std::size_t row_count,
            Rows& rows);
   bool empty() const { return items_.empty(); }
-  /// Feeds everything that was added, `max_items` states at most in one call, and starts anew.
-  void run(plugin::Model& model, std::size_t max_items);
+  /// Feeds everything that was added, in as few calls as the limits allow, and starts anew.
+  void run(plugin::Model& model, const FeedLimits& limits);
 
  private:
   std::size_t vocab_size_;

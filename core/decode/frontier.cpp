@@ -15,27 +15,32 @@ std::size_t Frontier::want(const NodePtr& node, std::size_t rows, bool may_retur
   return found->second;
 }
 
-const std::vector<FedPath>& Frontier::run(plugin::Model& model, std::size_t max_items) {
-  for (const auto& node : with_row_) {
-    if (!node->keeps_row()) node->set_row({});
-  }
-  with_row_.clear();
+const std::vector<FedPath>& Frontier::run(plugin::Model& model, const FeedLimits& limits) {
+  end_round();
   uses_.clear();
   fed_.assign(wants_.size(), {});
   for (const auto& node : held_) uses_[node.get()].keep = true;
   for (auto& want : wants_) find_base(want);
+  cut_prompts(limits.tokens);
   free_unused_states();
   for (auto& want : wants_) {
     if (want.base != nullptr) take_state(model, want);
   }
-  if (!batch_.empty()) batch_.run(model, max_items);
+  std::erase_if(with_state_, [](const NodePtr& node) { return !node->state; });
+  if (!batch_.empty()) batch_.run(model, limits);
   for (std::size_t i = 0; i < wants_.size(); ++i) {
     Want& want = wants_[i];
+    fed_[i].ready = want.ready;
     if (want.base == nullptr) continue;
     with_state_.push_back(want.node);
     want.node->state = std::move(want.state);
-    spread_rows(want);
-    fed_[i] = {want.tokens.size(), want.node->parent() == nullptr};
+    fed_[i].tokens = want.tokens.size();
+    if (want.node->parent() == nullptr) {
+      fed_[i].prompt = true;
+      fed_[i].begins = want.node->prompt_read == 0;
+      want.node->prompt_read += want.tokens.size();
+    }
+    if (want.ready) spread_rows(want);
   }
   for (const auto& node : held_) {
     if (node->row().logits != nullptr) node->keep_row(vocab_size_, hidden_size_);
@@ -54,8 +59,8 @@ void Frontier::find_base(Want& want) {
       uses_[want.node.get()].keep = true;  // in the next round somebody goes on from here
       return;
     }
-    const auto prompt = want.node->prompt();
-    want.tokens.assign(prompt.begin(), prompt.end());
+    const auto unread = want.node->prompt().subspan(want.node->prompt_read);
+    want.tokens.assign(unread.begin(), unread.end());
     want.base = want.node.get();
   } else {
     const NodePtr& top = ancestor(want.node, want.rows - 1)->parent();
@@ -71,6 +76,45 @@ void Frontier::find_base(Want& want) {
   Use& use = uses_[want.base];
   ++use.count;
   use.keep = use.keep || want.may_return;
+}
+
+void Frontier::end_round() {
+  for (const auto& node : with_row_) {
+    if (!node->keeps_row()) node->set_row({});
+  }
+  with_row_.clear();
+  // A node that goes may have been the last below another one.
+  while (std::erase_if(with_state_, [](const NodePtr& node) { return node.use_count() == 1; }) >
+         0) {
+  }
+}
+
+// Prompts share the room that the others leave, and some in any case, evenly: what a short one does
+// not need is for the longer ones.
+void Frontier::cut_prompts(std::size_t max_tokens) {
+  constexpr std::size_t kLeastShare = 8;
+  std::size_t others = 0;
+  for (const auto& want : wants_) {
+    if (want.base != nullptr && want.node->parent() != nullptr) others += want.tokens.size();
+  }
+  std::size_t room = std::max(max_tokens - std::min(max_tokens, others),
+                              std::max<std::size_t>(max_tokens / kLeastShare, 1));
+  std::vector<Want*> prompts;
+  for (auto& want : wants_) {
+    if (want.base != nullptr && want.node->parent() == nullptr) prompts.push_back(&want);
+  }
+  std::stable_sort(prompts.begin(), prompts.end(), [](const Want* a, const Want* b) {
+    return a->tokens.size() < b->tokens.size();
+  });
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    Want& want = *prompts[i];
+    const std::size_t part = std::min(want.tokens.size(), room / (prompts.size() - i));
+    room -= part;
+    want.ready = part == want.tokens.size();
+    want.tokens.resize(part);
+    if (!want.ready) want.rows = 0;
+    if (part == 0) want.base = nullptr;  // it is still listed as used, so the state stays
+  }
 }
 
 void Frontier::free_unused_states() {
@@ -97,6 +141,24 @@ void Frontier::spread_rows(const Want& want) {
     with_row_.push_back(node);
     node = node->parent();
   }
+}
+
+StateUse Frontier::state_use(const plugin::ModelFacts& facts) {
+  StateUse use{with_state_.size(), 0};
+  if (!facts.state_bytes) return use;
+  const auto& costs = *facts.state_bytes;
+  use.bytes = use.states * costs.per_state;
+  if (costs.per_token == 0) return use;
+  std::uint64_t tokens = 0;
+  ++state_count_;
+  for (const auto& node : with_state_) {
+    for (TreeNode* at = node.get(); at != nullptr; at = at->parent().get()) {
+      if (costs.forks_share && std::exchange(at->counted_in, state_count_) == state_count_) break;
+      tokens += at->parent() != nullptr ? 1 : at->prompt_read + at->encoder_tokens();
+    }
+  }
+  use.bytes += tokens * costs.per_token;
+  return use;
 }
 
 }  // namespace trellis::decode

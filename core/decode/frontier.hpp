@@ -2,7 +2,8 @@
 ///
 /// A node's state is made from that of the nearest node above it that has one: taken over by the
 /// last that needs it, forked for all others. States that nobody came back for are freed before
-/// anything is forked. Used from one thread.
+/// anything is forked. Prompts are read in the room that the other tokens leave in a feed, piece by
+/// piece over several rounds, so that a long one holds nobody up. Used from one thread.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,16 @@ namespace trellis::decode {
 
 /// What one wanted path cost, for sharing it out among those who wanted it.
 struct FedPath {
-  std::size_t tokens = 0;  ///< fed; 0: its rows were there already
+  std::size_t tokens = 0;  ///< fed; 0: its rows were there already, or it must wait
   bool prompt = false;     ///< of the prompt itself
+  bool begins = false;     ///< it is the first part of the prompt
+  bool ready = true;       ///< false: the prompt is not read to its end, so want it again
+};
+
+/// The states that are alive, as many bytes as the model says they take.
+struct StateUse {
+  std::size_t states = 0;
+  std::uint64_t bytes = 0;  ///< 0 where the model does not say
 };
 
 class Frontier {
@@ -34,19 +43,22 @@ class Frontier {
   void hold(const NodePtr& node) { held_.push_back(node); }
 
   bool empty() const { return wants_.empty(); }
-  /// Computes everything that was wanted, `max_items` states at most in one feed, and starts anew.
-  /// The rows stay where they are until the next run. Borrowed until then.
-  const std::vector<FedPath>& run(plugin::Model& model, std::size_t max_items);
+  /// Computes what was wanted, prompts as far as the limits allow, and starts anew. The rows stay
+  /// where they are until the end of the round. Borrowed until the next run.
+  const std::vector<FedPath>& run(plugin::Model& model, const FeedLimits& limits);
+  /// The rows have been looked at. States of prefixes that nobody sits on, nor below, are freed.
+  void end_round();
 
-  /// States alive after the last run, those of nodes that nobody sits on any more included.
-  std::size_t live_states() const { return with_state_.size(); }
+  /// After the last run, states of nodes that nobody sits on any more included.
+  StateUse state_use(const plugin::ModelFacts& facts);
 
  private:
   struct Want {
     NodePtr node;
     std::size_t rows = 1;
     bool may_return = false;
-    TreeNode* base = nullptr;               // whose state it goes on from
+    TreeNode* base = nullptr;  // whose state it goes on from; null: nothing to feed
+    bool ready = true;
     std::vector<std::int32_t> tokens = {};  // from the base to the node
     plugin::State state = {};
     Rows fed = {};
@@ -57,6 +69,7 @@ class Frontier {
   };
 
   void find_base(Want& want);
+  void cut_prompts(std::size_t max_tokens);
   void free_unused_states();
   void take_state(plugin::Model& model, Want& want);
   void spread_rows(const Want& want);
@@ -71,6 +84,7 @@ class Frontier {
   std::vector<NodePtr> with_state_;
   std::vector<NodePtr> with_row_;  // borrowed from the batch
   std::vector<FedPath> fed_;
+  std::uint64_t state_count_ = 0;  // how often states were counted
 };
 
 }  // namespace trellis::decode

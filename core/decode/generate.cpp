@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/decode/frontier.hpp"
+#include "core/decode/memory_budget.hpp"
 #include "core/decode/sample.hpp"
 
 namespace trellis::decode {
@@ -22,6 +23,7 @@ class Generator {
         requests_(requests),
         events_(events),
         clock_(clock),
+        budget_(options.state_memory, model.facts()),
         frontier_(model.facts().vocab_size, hidden_size(model, arms)) {
     totals_.arms.resize(arms.size());
     for (const auto& arm : arms) {
@@ -56,7 +58,9 @@ class Generator {
   struct Live {
     std::size_t request = 0;
     std::unique_ptr<Sample> sample;
-    std::vector<std::size_t> wanted;  // in this round, into what the frontier computed
+    SampleSize size;
+    std::vector<std::size_t> wanted = {};  // in this round, into what the frontier computed
+    bool ready = false;                    // all of it is there
   };
 
   static std::size_t hidden_size(const plugin::Model& model, std::span<const Arm> arms) {
@@ -71,44 +75,50 @@ class Generator {
     if (events_.on_arm) events_.on_arm(arm);
   }
 
-  // Fills free places with the samples that come next.
+  // Fills free places with the samples that come next, as far as memory allows.
   void admit() {
-    while (live_.size() < places() && next_ < requests_.size()) {
-      open_sample(next_++);
+    while (live_.size() < places() && next_ < requests_.size() && open_sample(next_)) {
+      ++next_;
       const bool more = next_ < requests_.size() &&
                         requests_[next_].prompt == requests_[next_ - 1].prompt &&
                         context_.options.share;
       if (!more) start_.reset();
     }
-    if (start_ != nullptr) frontier_.hold(start_->root);
+    if (start_ != nullptr && start_->root != nullptr) frontier_.hold(start_->root);
   }
 
-  void open_sample(std::size_t index) {
+  // False: it has to wait.
+  bool open_sample(std::size_t index) {
     const SampleRequest& request = requests_[index];
     try {
-      if (start_ == nullptr) {
-        tell(std::nullopt);
-        start_ = read_prompt(prompts_[request.prompt]);
+      tell(std::nullopt);
+      if (start_ == nullptr) start_ = read_prompt(prompts_[request.prompt]);
+      const SampleSize size{start_.get(),
+                            start_->tokens.encoder.size() + start_->tokens.decoder.size(),
+                            start_->limit, arms_[request.arm].strategy->needs().width};
+      if (!live_.empty() && !budget_.fits(size)) return false;
+      if (start_->root == nullptr) {
+        plant_root(*start_);
       } else {
-        totals_.prompt_tokens_saved +=
-            start_->tokens.decoder.size() + start_->tokens.encoder.size();
+        totals_.prompt_tokens_saved += size.prompt_tokens;
       }
       tell(request.arm);
       const NoiseKey noise{request.seed, prompts_[request.prompt].example, request.sample,
                            request.stream};
       live_.push_back(
-          {index, std::make_unique<Sample>(context_, arms_[request.arm], start_, noise), {}});
+          {index, std::make_unique<Sample>(context_, arms_[request.arm], start_, noise), size});
+      budget_.add(size);
     } catch (const Error& error) {
       if (error.fault() == Fault::cancelled) throw;
       events_.on_failure({index, error.what()});
     }
+    return true;
   }
 
   // Throws Error when the prompt cannot be generated from.
   std::shared_ptr<PromptStart> read_prompt(const Prompt& prompt) const {
     const auto max_context = context_.model.facts().max_context;
     auto start = std::make_shared<PromptStart>();
-    start->started = clock_();
     start->tokens = context_.model.encode_prompt(prompt.source, prompt.prefix);
     start->stops = StopStrings(prompt.stop);
     const std::size_t used = start->tokens.decoder.size();
@@ -124,9 +134,14 @@ class Generator {
                                     "context of {}",
                                     used, max_context.value_or(0)));
     }
-    start->root =
-        TreeNode::root(start->tokens.decoder, context_.model.open_state(start->tokens.encoder));
     return start;
+  }
+
+  void plant_root(PromptStart& start) const {
+    start.started = clock_();
+    start.root =
+        TreeNode::root(start.tokens.decoder, context_.model.open_state(start.tokens.encoder),
+                       start.tokens.encoder.size());
   }
 
   void compute() {
@@ -135,8 +150,14 @@ class Generator {
       live.sample->collect(frontier_, live.wanted);
     }
     tell(std::nullopt);
-    share_out(frontier_.run(context_.model, places()));
-    totals_.peak_states = std::max(totals_.peak_states, frontier_.live_states());
+    const std::size_t tokens = std::max<std::size_t>(context_.options.feed_tokens, 1);
+    share_out(frontier_.run(context_.model, {places(), tokens}));
+    const auto& facts = context_.model.facts();
+    const auto [states, bytes] = frontier_.state_use(facts);
+    totals_.peak_states = std::max(totals_.peak_states, states);
+    if (facts.state_bytes) {
+      totals_.peak_state_bytes = std::max(totals_.peak_state_bytes.value_or(0), bytes);
+    }
   }
 
   // Every path is counted once, and a part of it for each arm whose samples wanted it.
@@ -146,12 +167,14 @@ class Generator {
       for (const auto index : live.wanted) ++wanted_by[index];
     }
     std::vector<bool> counted(fed.size());
-    for (const auto& live : live_) {
+    for (auto& live : live_) {
       auto& arm = totals_.arms[requests_[live.request].arm];
       const auto encoder_tokens = live.sample->start().tokens.encoder.size();
+      live.ready = true;
       for (const auto index : live.wanted) {
         const bool prompt = fed[index].prompt;
-        const std::size_t tokens = fed[index].tokens + (prompt ? encoder_tokens : 0);
+        const std::size_t tokens = fed[index].tokens + (fed[index].begins ? encoder_tokens : 0);
+        live.ready = live.ready && fed[index].ready;
         const double part = static_cast<double>(tokens) / static_cast<double>(wanted_by[index]);
         (prompt ? arm.prompt_tokens : arm.computed_tokens) += part;
         if (counted[index]) continue;
@@ -164,6 +187,7 @@ class Generator {
 
   void advance_samples() {
     for (auto& live : live_) {
+      if (!live.ready) continue;
       std::optional<Generation> result;
       tell(requests_[live.request].arm);
       try {
@@ -192,7 +216,11 @@ class Generator {
       totals_.arms[requests_[live.request].arm].seconds +=
           seconds * static_cast<double>(live.wanted.size()) / static_cast<double>(all);
     }
-    std::erase_if(live_, [](const Live& live) { return live.sample == nullptr; });
+    std::erase_if(live_, [&](const Live& live) {
+      if (live.sample == nullptr) budget_.remove(live.size);
+      return live.sample == nullptr;
+    });
+    frontier_.end_round();
   }
 
   void report_progress() const {
@@ -208,10 +236,11 @@ class Generator {
   std::span<const SampleRequest> requests_;
   const GenerateEvents& events_;
   const Clock& clock_;
+  MemoryBudget budget_;
   Frontier frontier_;
   GenerateTotals totals_;
-  std::size_t next_ = 0;                      // request
-  std::shared_ptr<const PromptStart> start_;  // of the next request, where its prompt was read
+  std::size_t next_ = 0;                // request
+  std::shared_ptr<PromptStart> start_;  // of the next request, where its prompt is known
   std::vector<Live> live_;
 };
 

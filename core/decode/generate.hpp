@@ -3,8 +3,9 @@
 /// An arm is a strategy with its settings. All samples of one prompt, of whatever arm, grow one
 /// tree of tokens: each round computes every prefix that some hypothesis has newly reached once, in
 /// one ragged batch, shows every search its view, and carries out the moves. A prompt is read once
-/// for all arms, and an arm costs only what it does not share. The result of a sample does not
-/// depend on what else is in the tree or in the batch, as far as the model keeps its part of that.
+/// for all arms, and an arm costs only what it does not share. The result of a sample depends
+/// neither on what else is in the tree or in the batch nor on the limits, as far as the model keeps
+/// its part of that.
 #pragma once
 
 #include <cstdint>
@@ -45,7 +46,14 @@ struct SampleRequest {
 };
 
 struct GenerateOptions {
-  std::size_t max_batch = 32;        ///< samples under way at once, and states in one feed
+  std::size_t max_batch = 32;  ///< samples under way at once, and states in one feed
+  /// Tokens in one feed. Long prompts are read in pieces that fit beside what others need, so that
+  /// these need not wait for them. At least 1.
+  std::size_t feed_tokens = 512;
+  /// Memory for states, in bytes; 0: no limit. A sample waits until its worst case fits beside
+  /// those that are under way; when none is, it is begun in any case. Has an effect only where the
+  /// model says what its states cost.
+  std::uint64_t state_memory = 0;
   std::size_t top_alternatives = 5;  ///< most probable tokens recorded at each position
   bool share = true;                 ///< false: every sample grows a tree of its own
 };
@@ -92,6 +100,8 @@ struct GenerateTotals {
   std::uint64_t prompt_tokens_saved = 0;    ///< that samples would have read for themselves
   std::uint64_t computed_tokens_saved = 0;  ///< after the prompts
   std::size_t peak_states = 0;              ///< most states alive at one time
+  /// Most memory of states at one time, by the model's figures; nothing where it gives none.
+  std::optional<std::uint64_t> peak_state_bytes;
   double seconds = 0;
 };
 

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/decode/feed.hpp"
 #include "core/kernels/distribution.hpp"
 
 namespace trellis::decode {
 namespace {
+
+constexpr std::size_t kAnyTokens = std::numeric_limits<std::size_t>::max();
 
 struct Sequence {
   plugin::State state;
@@ -62,7 +65,7 @@ std::vector<Likelihood> likelihoods(plugin::Model& model,
       if (sequence.scored.empty()) continue;
       batch.add(sequence.state, sequence.tokens, sequence.scored.size(), sequence.rows);
     }
-    if (!batch.empty()) batch.run(model, max_batch);
+    if (!batch.empty()) batch.run(model, {max_batch, kAnyTokens});
     for (std::size_t i = begin; i < end; ++i) {
       const auto& sequence = sequences[i - begin];
       for (std::size_t row = 0; row < sequence.scored.size(); ++row) {

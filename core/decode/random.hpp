@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <span>
 
+#include "core/kernels/gumbel.hpp"
+
 namespace trellis::decode {
 
 /// The block function, as published.
@@ -22,6 +24,9 @@ struct NoiseKey {
   std::uint32_t sample = 0;
   std::uint64_t stream = 0;  ///< 0: shared by all arms
 };
+
+/// The place of a token's Gumbel noise, for core/kernels/gumbel.hpp.
+kernels::NoisePlace gumbel_place(const NoiseKey& key, std::uint64_t position);
 
 /// Standard Gumbel noise for token ids 0..out.size()-1 at a position. Always finite.
 void gumbel_noise(const NoiseKey& key, std::uint64_t position, std::span<float> out);

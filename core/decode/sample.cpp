@@ -22,13 +22,26 @@ Finish finish_of(trellis_finish_reason reason) {
   }
 }
 
+kernels::NoisePlace place_of(void* context, std::uint64_t position) {
+  return gumbel_place(*static_cast<const NoiseKey*>(context), position);
+}
+
 trellis_noise noise_abi(const NoiseKey& key) {
-  return {sizeof(trellis_noise), const_cast<NoiseKey*>(&key),
+  return {sizeof(trellis_noise),
+          const_cast<NoiseKey*>(&key),
           [](void* context, std::uint64_t position, float* out, std::size_t count) {
             gumbel_noise(*static_cast<const NoiseKey*>(context), position, {out, count});
           },
           [](void* context, std::uint64_t position, std::uint32_t draw) {
             return uniform_noise(*static_cast<const NoiseKey*>(context), position, draw);
+          },
+          [](void* context, std::uint64_t position, const std::int32_t* tokens, float* out,
+             std::size_t count) {
+            kernels::gumbel_noise_of(place_of(context, position), {tokens, count}, {out, count});
+          },
+          [](void* context, std::uint64_t position, const float* scores, std::size_t count) {
+            const auto token = kernels::gumbel_argmax(place_of(context, position), {scores, count});
+            return static_cast<std::int32_t>(token);
           }};
 }
 
@@ -40,7 +53,7 @@ struct Sample::View {
   std::vector<trellis_hypothesis> hypotheses;
 };
 
-Sample::Sample(const SampleContext& context, const ArmContext& arm,
+Sample::Sample(SampleContext& context, const ArmContext& arm,
                std::shared_ptr<const PromptStart> start, const NoiseKey& noise)
     : context_(context),
       arm_(arm),
@@ -92,7 +105,7 @@ void Sample::finish_closing() {
 
 void Sample::show(View& view) {
   const auto& facts = context_.model.facts();
-  shown_.clear();
+  context_.rows.clear();
   std::size_t longest = 0;
   for (const auto& hypothesis : live_) {
     trellis_hypothesis shown{};
@@ -143,7 +156,7 @@ void Sample::show_rows(const Hypothesis& hypothesis, trellis_hypothesis& shown) 
     const float* first = parts.front().*part;
     for (std::size_t row = 1; row < rows; ++row) {
       if (parts[row].*part != first + row * width) {
-        auto& copy = shown_.emplace_back(rows * width);
+        const auto copy = context_.rows.take(rows * width);
         for (std::size_t i = 0; i < rows; ++i) {
           std::copy_n(parts[i].*part, width, copy.data() + i * width);
         }
@@ -156,9 +169,9 @@ void Sample::show_rows(const Hypothesis& hypothesis, trellis_hypothesis& shown) 
   shown.scores = shown.logits;
   if (needs.hidden) shown.hidden = side_by_side(&NodeRow::hidden, facts.hidden_size);
   if (arm_.processors.empty() && !needs.processors_see_log_probabilities) return;
-  auto& scores = shown_.emplace_back(rows * facts.vocab_size);
+  const auto scores = context_.rows.take(rows * facts.vocab_size);
   for (std::size_t row = 0; row < rows; ++row) {
-    process(hypothesis, row, std::span(scores).subspan(row * facts.vocab_size, facts.vocab_size));
+    process(hypothesis, row, scores.subspan(row * facts.vocab_size, facts.vocab_size));
   }
   shown.scores = scores.data();
 }
@@ -200,7 +213,6 @@ void Sample::carry_out(const std::vector<Move>& moves) {
     settle(std::move(next), move);
   }
   live_.swap(next_);
-  shown_.clear();
 }
 
 // A stop string has ended the text: what a strategy moves on from it is dropped. A move that

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,8 @@ struct PromptStart {
   plugin::PromptTokens tokens;
   StopStrings stops;
   std::size_t limit = 0;  ///< tokens a hypothesis may get
-  NodePtr root;
-  double started = 0;
+  NodePtr root;           ///< null until the first sample begins
+  double started = 0;     ///< when that was
 };
 
 /// An arm as its samples use it.
@@ -35,16 +36,36 @@ struct ArmContext {
   std::vector<const plugin::LogitsProcessor*> processors;  ///< by ascending rank
 };
 
+/// Memory for what is shown to a search, used again round after round: only one search is shown its
+/// view at a time.
+class RowBuffers {
+ public:
+  /// `size` floats of any value. Taking more moves none that were taken before.
+  std::span<float> take(std::size_t size) {
+    if (used_ == buffers_.size()) buffers_.emplace_back();
+    auto& buffer = buffers_[used_++];
+    if (buffer.size() < size) buffer.resize(size);
+    return std::span(buffer).first(size);
+  }
+  /// All that was taken is free again.
+  void clear() { used_ = 0; }
+
+ private:
+  std::vector<std::vector<float>> buffers_;
+  std::size_t used_ = 0;
+};
+
 /// What all samples of one call to generate() share. Borrowed by the samples.
 struct SampleContext {
   plugin::Model& model;
   const GenerateOptions& options;
+  RowBuffers rows = {};
 };
 
 class Sample {
  public:
-  Sample(const SampleContext& context, const ArmContext& arm,
-         std::shared_ptr<const PromptStart> start, const NoiseKey& noise);
+  Sample(SampleContext& context, const ArmContext& arm, std::shared_ptr<const PromptStart> start,
+         const NoiseKey& noise);
   Sample(const Sample&) = delete;
   Sample& operator=(const Sample&) = delete;
 
@@ -89,7 +110,7 @@ class Sample {
   void settle(Hypothesis next, const Move& move);
   void finish(Hypothesis& hypothesis, trellis_finish_reason reason);
 
-  const SampleContext& context_;
+  SampleContext& context_;
   const ArmContext& arm_;
   std::shared_ptr<const PromptStart> start_;
   NoiseKey noise_key_;
@@ -98,9 +119,6 @@ class Sample {
   std::vector<Hypothesis> live_;
   std::vector<Hypothesis> next_;
   std::vector<Finished> finished_;
-  // What is shown of hypotheses whose rows do not lie side by side, or were processed. A list of
-  // rows each, so that showing one moves no other.
-  std::vector<std::vector<float>> shown_;
 };
 
 }  // namespace trellis::decode

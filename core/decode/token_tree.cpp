@@ -7,8 +7,10 @@
 
 namespace trellis::decode {
 
-NodePtr TreeNode::root(std::vector<std::int32_t> prompt, plugin::State state) {
+NodePtr TreeNode::root(std::vector<std::int32_t> prompt, plugin::State state,
+                       std::size_t encoder_tokens) {
   NodePtr node(new TreeNode());
+  node->encoder_tokens_ = encoder_tokens;
   node->prompt_ = std::move(prompt);
   node->state = std::move(state);
   return node;

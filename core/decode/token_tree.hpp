@@ -29,8 +29,10 @@ struct NodeRow {
 
 class TreeNode {
  public:
-  /// A root. `prompt`: the decoder's tokens, which the state has not been fed yet.
-  static NodePtr root(std::vector<std::int32_t> prompt, plugin::State state);
+  /// A root. `prompt`: the decoder's tokens, which the state has not been fed yet. The encoder's
+  /// tokens are in the state already.
+  static NodePtr root(std::vector<std::int32_t> prompt, plugin::State state,
+                      std::size_t encoder_tokens = 0);
   /// The child of `parent` for a token; made where there is none.
   static NodePtr child(const NodePtr& parent, std::int32_t token);
   ~TreeNode();
@@ -52,6 +54,10 @@ class TreeNode {
   /// The distribution after this node; needs the row.
   RowJudge& judge(std::size_t vocab_size, std::size_t alternative_count);
 
+  std::size_t encoder_tokens() const { return encoder_tokens_; }  ///< of the root; 0 below
+
+  std::size_t prompt_read = 0;        ///< of the root: how many of the prompt's tokens were fed
+  std::uint64_t counted_in = 0;       ///< the count of states that last came by
   std::optional<TokenRecord> record;  ///< of this node's token, once it was judged
   plugin::State state;                ///< after this node's token; empty where nobody needs it
 
@@ -62,6 +68,7 @@ class TreeNode {
   std::int32_t token_ = -1;
   std::size_t depth_ = 0;
   std::vector<std::int32_t> prompt_;
+  std::size_t encoder_tokens_ = 0;
   std::map<std::int32_t, std::weak_ptr<TreeNode>> children_;
   NodeRow row_;
   std::vector<float> kept_logits_;

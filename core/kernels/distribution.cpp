@@ -5,62 +5,89 @@
 #include <cmath>
 #include <limits>
 
-#include "core/kernels/elementary.hpp"
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/distribution.cpp"
+#include <hwy/foreach_target.h>
 
-namespace trellis::kernels {
+#include "core/kernels/double-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace trellis::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr std::size_t kLanes = 8;
-constexpr std::size_t kBlock = 256;  // a multiple of kLanes that stays in the first-level cache
-constexpr double kLeast = -708;      // e^-708 is the least normal double; below it counts as zero
+constexpr float kLowest = -std::numeric_limits<float>::infinity();
+constexpr double kLeast = -708;  // e^-708 is the least normal double; below it counts as zero
 
-using Lanes = std::array<double, kLanes>;
+using SingleFloats = hn::CappedTag<float, 16>;
 
-double tree(const Lanes& lanes) {
-  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
-         ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
-}
+// Sums in eight interleaved lanes.
+struct DoubleSums {
+  DoubleVector part[kDoubleParts];
 
-void add(Lanes& lanes, const std::array<double, kBlock>& block) {
-  for (std::size_t i = 0; i < kBlock; i += kLanes) {
-    for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += block[i + lane];
+  HWY_INLINE void clear() {
+    for (DoubleVector& sum : part) sum = double_constant(0);
   }
-}
+  HWY_INLINE double tree() const {
+    double lanes[kDoubleLanes];
+    for (std::size_t i = 0; i < kDoubleParts; ++i) {
+      hn::StoreU(part[i], Doubles(), lanes + i * kDoubleWidth);
+    }
+    return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
+           ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+  }
+};
 
 // Ignores NaN, which the sums find.
 float greatest(std::span<const float> values) {
-  constexpr std::size_t kWidth = 16;
-  std::array<float, kWidth> lanes;
-  lanes.fill(-std::numeric_limits<float>::infinity());
-  const std::size_t whole = values.size() / kWidth * kWidth;
-  for (std::size_t i = 0; i < whole; i += kWidth) {
-    for (std::size_t lane = 0; lane < kWidth; ++lane) {
-      const float value = values[i + lane];
-      lanes[lane] = value > lanes[lane] ? value : lanes[lane];
-    }
+  const SingleFloats d;
+  const std::size_t width = hn::Lanes(d);
+  auto lanes = hn::Set(d, kLowest);
+  std::size_t i = 0;
+  for (; i + width <= values.size(); i += width) {
+    const auto value = hn::LoadU(d, values.data() + i);
+    lanes = hn::IfThenElse(hn::Gt(value, lanes), value, lanes);
   }
-  for (std::size_t i = whole; i < values.size(); ++i) {
-    lanes[0] = values[i] > lanes[0] ? values[i] : lanes[0];
-  }
-  return *std::max_element(lanes.begin(), lanes.end());
+  float all[16];
+  hn::StoreU(lanes, d, all);
+  float best = *std::max_element(all, all + width);
+  for (; i < values.size(); ++i) best = values[i] > best ? values[i] : best;
+  return best;
 }
 
-// e^(value - maximum) for one block, and that times (value - maximum) where `products` is wanted.
+// e^distance, zero where that is less than any normal double; NaN stays NaN.
+HWY_INLINE DoubleVector weight_of(DoubleVector distance, DoubleVector& bounded) {
+  const DoubleVector least = double_constant(kLeast);
+  const auto vanishes = hn::Lt(distance, least);
+  bounded = hn::IfThenElse(vanishes, least, distance);
+  return hn::IfThenElse(vanishes, double_constant(0), exponential(bounded));
+}
+
+struct Sums {
+  double weights = 0;
+  double products = 0;  // of weights and distances
+};
+
 template <bool kProducts>
-void weigh(std::span<const float> values, double maximum, std::array<double, kBlock>& weights,
-           std::array<double, kBlock>& products) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double distance = static_cast<double>(values[i]) - maximum;
-    const double bounded = distance < kLeast ? kLeast : distance;  // keeps NaN
-    const double power = exponential(bounded);
-    const double weight = distance < kLeast ? 0.0 : power;
-    weights[i] = weight;
-    if constexpr (kProducts) products[i] = weight * bounded;
+Sums sums_over(std::span<const float> logits, double maximum) {
+  const DoubleVector middle = double_constant(maximum);
+  DoubleSums weights;
+  DoubleSums products;
+  weights.clear();
+  products.clear();
+  for (std::size_t begin = 0; begin < logits.size(); begin += kDoubleLanes) {
+    for (std::size_t part = 0; part < kDoubleParts; ++part) {
+      const std::size_t at = begin + part * kDoubleWidth;
+      if (at >= logits.size()) break;
+      const auto values = load_floats(logits.data() + at, logits.size() - at, kLowest);
+      DoubleVector bounded;
+      const DoubleVector weight = weight_of(hn::Sub(values, middle), bounded);
+      weights.part[part] = hn::Add(weights.part[part], weight);
+      if constexpr (kProducts) {
+        products.part[part] = hn::Add(products.part[part], hn::Mul(weight, bounded));
+      }
+    }
   }
-  for (std::size_t i = values.size(); i < kBlock; ++i) {
-    weights[i] = 0;
-    if constexpr (kProducts) products[i] = 0;
-  }
+  return {weights.tree(), kProducts ? products.tree() : 0.0};
 }
 
 template <bool kProducts>
@@ -70,63 +97,105 @@ Distribution describe(std::span<const float> logits) {
     const bool nan = std::any_of(logits.begin(), logits.end(), [](float x) { return x != x; });
     return {nan ? std::numeric_limits<double>::quiet_NaN() : maximum, 0};
   }
-  Lanes sums{};
-  Lanes product_sums{};
-  std::array<double, kBlock> weights;
-  std::array<double, kBlock> products;
-  for (std::size_t begin = 0; begin < logits.size(); begin += kBlock) {
-    const std::size_t size = std::min(kBlock, logits.size() - begin);
-    weigh<kProducts>(logits.subspan(begin, size), maximum, weights, products);
-    add(sums, weights);
-    if constexpr (kProducts) add(product_sums, products);
-  }
-  const double sum = tree(sums);
+  const auto [sum, products] = sums_over<kProducts>(logits, maximum);
   if (std::isnan(sum)) return {sum, sum};
-  const double logarithm_of_sum = logarithm(sum);  // the sum is at least 1
+  const double logarithm_of_sum = kernels::logarithm(sum);  // the sum is at least 1
   // H = -sum p log p with log p = d - log S, d = logit - maximum.
-  const double entropy = kProducts ? logarithm_of_sum - tree(product_sums) / sum : 0.0;
+  const double entropy = kProducts ? logarithm_of_sum - products / sum : 0.0;
   return {maximum + logarithm_of_sum, std::max(entropy, 0.0)};
 }
 
-}  // namespace
-
-Distribution describe_distribution(std::span<const float> logits) {
+Distribution describe_all(std::span<const float> logits) {
   return describe<true>(logits);
 }
 
-double log_sum_exp(std::span<const float> logits) {
+double sum_all(std::span<const float> logits) {
   return describe<false>(logits).log_sum_exp;
 }
 
-void log_softmax(std::span<const float> logits, std::span<float> out) {
-  const double sum = log_sum_exp(logits);
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    out[i] = static_cast<float>(static_cast<double>(logits[i]) - sum);
+void subtract(const float* logits, std::size_t size, double sum, float* out) {
+  const DoubleVector subtracted = double_constant(sum);
+  std::size_t i = 0;
+  for (; i + kDoubleWidth <= size; i += kDoubleWidth) {
+    const DoubleVector distance = hn::Sub(load_floats(logits + i, size - i, 0), subtracted);
+    hn::StoreU(to_floats(distance), NarrowFloats(), out + i);
   }
+  for (; i < size; ++i) out[i] = static_cast<float>(static_cast<double>(logits[i]) - sum);
+}
+
+void weigh(const float* logits, std::size_t size, double sum, double* out) {
+  const DoubleVector subtracted = double_constant(sum);
+  DoubleVector bounded;
+  for (std::size_t i = 0; i < size; i += kDoubleWidth) {
+    const DoubleVector values = load_floats(logits + i, size - i, kLowest);
+    const DoubleVector weight = weight_of(hn::Sub(values, subtracted), bounded);
+    if (i + kDoubleWidth <= size) {
+      hn::StoreU(weight, Doubles(), out + i);
+    } else {
+      double all[kDoubleWidth];
+      hn::StoreU(weight, Doubles(), all);
+      std::copy_n(all, size - i, out + i);
+    }
+  }
+}
+
+bool can_choose(std::span<const float> logits) {
+  const SingleFloats d;
+  const std::size_t width = hn::Lanes(d);
+  const auto lowest = hn::Set(d, kLowest);
+  const auto zero = hn::Zero(d);
+  auto finite = hn::Eq(zero, hn::Set(d, 1));
+  auto usable = hn::Not(finite);
+  std::size_t i = 0;
+  for (; i + width <= logits.size(); i += width) {
+    const auto x = hn::LoadU(d, logits.data() + i);
+    const auto is_finite = hn::Eq(hn::Sub(x, x), zero);  // NaN for what is not finite
+    finite = hn::Or(finite, is_finite);
+    usable = hn::And(usable, hn::Or(is_finite, hn::Eq(x, lowest)));
+  }
+  bool any = !hn::AllFalse(d, finite);
+  bool good = hn::AllTrue(d, usable);
+  for (; i < logits.size(); ++i) {
+    any = any || std::isfinite(logits[i]);
+    good = good && (std::isfinite(logits[i]) || logits[i] == kLowest);
+  }
+  return any && good;
+}
+
+}  // namespace
+}  // namespace trellis::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace trellis::kernels {
+
+HWY_EXPORT(describe_all);
+HWY_EXPORT(sum_all);
+HWY_EXPORT(subtract);
+HWY_EXPORT(weigh);
+HWY_EXPORT(can_choose);
+
+Distribution describe_distribution(std::span<const float> logits) {
+  return HWY_DYNAMIC_DISPATCH(describe_all)(logits);
+}
+
+double log_sum_exp(std::span<const float> logits) {
+  return HWY_DYNAMIC_DISPATCH(sum_all)(logits);
+}
+
+void log_softmax(std::span<const float> logits, std::span<float> out) {
+  HWY_DYNAMIC_DISPATCH(subtract)(logits.data(), logits.size(), log_sum_exp(logits), out.data());
 }
 
 double softmax(std::span<const float> logits, std::span<double> out) {
   const double sum = log_sum_exp(logits);
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    const double distance = static_cast<double>(logits[i]) - sum;
-    const double bounded = distance < kLeast ? kLeast : distance;
-    const double power = exponential(bounded);
-    out[i] = distance < kLeast ? 0.0 : power;
-  }
+  HWY_DYNAMIC_DISPATCH(weigh)(logits.data(), logits.size(), sum, out.data());
   return sum;
 }
 
 bool has_choice(std::span<const float> logits) {
-  // x - x is 0 for finite x and NaN for the others; -infinity is let through.
-  constexpr float kLowest = -std::numeric_limits<float>::infinity();
-  int bad = 0;
-  int finite = 0;
-  for (const float x : logits) {
-    const bool is_finite = x - x == 0.0F;
-    finite |= static_cast<int>(is_finite);
-    bad |= static_cast<int>(!is_finite && !(x == kLowest));
-  }
-  return bad == 0 && finite != 0;
+  return HWY_DYNAMIC_DISPATCH(can_choose)(logits);
 }
 
 }  // namespace trellis::kernels
+#endif

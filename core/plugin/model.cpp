@@ -24,6 +24,7 @@ void require_tokens(std::string_view what, const std::vector<std::int32_t>& toke
 // Token ids are 32 bits wide; wider rows than these would be no model that this machine can run.
 constexpr std::uint64_t kMaxVocabSize = std::numeric_limits<std::int32_t>::max();
 constexpr std::uint64_t kMaxHiddenSize = 1U << 24U;
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 40U;  // of a state or token
 constexpr std::uint64_t kAnySize = std::numeric_limits<std::int64_t>::max();
 
 std::uint64_t parse_size(const nlohmann::json& json, const char* key, std::uint64_t limit) {
@@ -48,6 +49,12 @@ ModelFacts parse_facts(const nlohmann::json& json) {
   }
   facts.eos = json.value("eos", std::vector<std::int32_t>());
   facts.encoder_decoder = json.value("encoder_decoder", false);
+  if (json.contains("state_bytes") && !json["state_bytes"].is_null()) {
+    const auto& bytes = json["state_bytes"];
+    facts.state_bytes =
+        StateBytes{parse_size(bytes, "per_state", kMostBytes),
+                   parse_size(bytes, "per_token", kMostBytes), bytes.value("forks_share", true)};
+  }
   facts.weights_hash = json.value("weights_hash", "");
   facts.tokenizer = json.value("tokenizer", nlohmann::json());
   facts.json = json;

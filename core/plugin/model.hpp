@@ -19,6 +19,13 @@
 
 namespace trellis::plugin {
 
+/// What states cost in memory, as the model says.
+struct StateBytes {
+  std::uint64_t per_state = 0;
+  std::uint64_t per_token = 0;  ///< of encoder and decoder
+  bool forks_share = true;      ///< what a fork has in common with its origin is there once
+};
+
 struct ModelFacts {
   std::size_t vocab_size = 0;  ///< 0: has no vocabulary yet, must be trained or loaded
   std::size_t hidden_size = 0;
@@ -26,6 +33,7 @@ struct ModelFacts {
   std::optional<std::size_t> max_context;  ///< decoder tokens, the start symbol included
   std::vector<std::int32_t> eos;
   bool encoder_decoder = false;
+  std::optional<StateBytes> state_bytes;  ///< absent: unknown
   std::string weights_hash;
   nlohmann::json tokenizer;
   nlohmann::json json;  ///< the whole description

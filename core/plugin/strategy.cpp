@@ -7,7 +7,19 @@
 namespace trellis::plugin {
 namespace {
 
-StrategyNeeds parse_needs(const nlohmann::json& description) {
+// A number, or the name of the setting that holds it.
+std::size_t parse_width(const nlohmann::json& description, const nlohmann::json& settings) {
+  auto width = description.value("width", nlohmann::json(1));
+  if (width.is_string()) width = settings.value(width.get<std::string>(), nlohmann::json());
+  if (!width.is_number_integer() || width.get<std::int64_t>() < 1) {
+    throw Error(Fault::plugin, fmt::format("strategy: width = {}: must be a number from 1 on, or "
+                                           "name a setting that is one",
+                                           one_line(description["width"].dump())));
+  }
+  return width.get<std::size_t>();
+}
+
+StrategyNeeds parse_needs(const nlohmann::json& description, const nlohmann::json& settings) {
   StrategyNeeds needs;
   try {
     for (const auto& need : description.value("needs", nlohmann::json::array())) {
@@ -21,6 +33,7 @@ StrategyNeeds parse_needs(const nlohmann::json& description) {
     needs.processors_see_log_probabilities =
         description.value("processors_see", "logits") == "log_probabilities";
     needs.stochastic = description.value("stochastic", false);
+    needs.width = parse_width(description, settings);
   } catch (const nlohmann::json::exception& exception) {
     throw Error(Fault::plugin, fmt::format("malformed strategy description: {}", exception.what()));
   }
@@ -72,7 +85,7 @@ Strategy Strategy::create(Registry& registry, std::string_view id, const nlohman
   call(fmt::format("strategy {}", id), [&](trellis_error* error) {
     return factory.create(settings.dump().c_str(), &strategy, error);
   });
-  return Strategy(strategy, parse_needs(registry.get(Kind::strategy, id).json));
+  return Strategy(strategy, parse_needs(registry.get(Kind::strategy, id).json, settings));
 }
 
 Strategy::Strategy(trellis_strategy* strategy, StrategyNeeds needs)

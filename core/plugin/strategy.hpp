@@ -50,6 +50,7 @@ struct StrategyNeeds {
   bool hidden = false;
   bool processors_see_log_probabilities = false;
   bool stochastic = false;
+  std::size_t width = 1;  ///< most hypotheses alive at once, as the strategy says
 };
 
 class Strategy {

@@ -77,6 +77,7 @@ int run_command_line(int argc, char** argv) {
       ->type_name("DIR");
   app.fallthrough();
   add_run_commands(app, context);
+  add_verify_command(app, context);
   add_score_command(app, context);
   add_report_commands(app, context);
   add_plugins_command(app, context);

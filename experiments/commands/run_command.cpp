@@ -4,7 +4,7 @@
 #include <iostream>
 #include <map>
 
-#include "experiments/commands/commands.hpp"
+#include "experiments/commands/config_arguments.hpp"
 #include "experiments/content_hash.hpp"
 #include "experiments/environment.hpp"
 #include "experiments/model_run.hpp"
@@ -16,64 +16,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMostJobs = 4;
-
-struct RunArguments {
-  fs::path config;
+struct RunArguments : ConfigArguments {
   fs::path database;
-  std::vector<std::string> overrides;
-  std::optional<std::uint64_t> limit;
-  std::optional<std::uint64_t> seed;
   int jobs = 0;
+  std::string memory;
   bool dry_run = false;
 };
-
-void add_config_options(CLI::App& command, RunArguments& arguments) {
-  command.add_option("config", arguments.config, "The experiment, a TOML file")->required();
-  command
-      .add_option("--set", arguments.overrides,
-                  "Overrides a key: experiment.samples=3, model.hidden=64 (all models), "
-                  "strategy.beam.num_beams=[2,4] (by label or plugin)")
-      ->type_name("KEY=VALUE")
-      ->take_all();
-  command.add_option("--limit", arguments.limit, "Only the first N test examples of each task");
-  command.add_option("--seed", arguments.seed, "Seed of training and sampling");
-}
-
-Config read_checked(const RunArguments& arguments, const plugin::Registry& registry) {
-  auto overrides = arguments.overrides;
-  if (arguments.limit) overrides.push_back(fmt::format("experiment.limit={}", *arguments.limit));
-  if (arguments.seed) overrides.push_back(fmt::format("experiment.seed={}", *arguments.seed));
-  return read_config(arguments.config, overrides, registry, environment_variable);
-}
-
-WorkerOptions worker_options(const CommandContext& context, const Config& config, int jobs) {
-  WorkerOptions options;
-  options.program = this_program();
-  options.plugin_folders = context.plugin_folders();
-  const int processors = processor_count();
-  options.jobs = jobs > 0 ? jobs : std::min(processors, kMostJobs);
-  options.threads = std::max(1, processors / options.jobs);
-  options.timeout_seconds = config.options.timeout_seconds;
-  const double share = 0.9 / options.jobs;
-  options.memory_bytes =
-      config.options.memory_gb > 0
-          ? static_cast<std::uint64_t>(config.options.memory_gb * 1e9)
-          : static_cast<std::uint64_t>(share * static_cast<double>(memory_bytes()));
-  return options;
-}
-
-void warn_of_contamination(const Config& config, const std::vector<TaskFacts>& facts) {
-  for (std::size_t i = 0; i < facts.size(); ++i) {
-    const auto& ids = facts[i].contaminated;
-    if (ids.empty()) continue;
-    std::cerr << fmt::format(
-        "{}: contamination: task {}: {} of {} test examples are in its training or validation "
-        "data, {} first; results on them measure memory\n",
-        place(config.path, config.tasks[i].position), config.tasks[i].label, ids.size(),
-        facts[i].test, ids.front());
-  }
-}
 
 // Tokens per second of each model plugin, as measured in this database before.
 std::map<std::string, double> measured_speeds(const fs::path& database) {
@@ -165,17 +113,13 @@ void print_plan(const Plan& plan, const Config& config, const std::vector<TaskFa
   std::cout << '\n';
 }
 
-fs::path models_folder_of(const fs::path& database) {
-  return fs::absolute(database).replace_extension(".models");
-}
-
 int run(const CommandContext& context, const RunArguments& arguments) {
   const auto stop_requests = count_stop_signals();
   const auto registry = context.make_registry();
   const auto config = read_checked(arguments, registry);
-  const auto database =
-      arguments.database.empty() ? fs::path(config.options.name + ".db") : arguments.database;
-  const auto options = worker_options(context, config, arguments.jobs);
+  const auto database = database_of(config, arguments.database);
+  const auto memory = arguments.memory.empty() ? 0 : size_of_text("--memory", arguments.memory);
+  const auto options = worker_options(context, config, arguments.jobs, memory);
   const auto facts = survey_tasks(config, options, stop_requests);
   warn_of_contamination(config, facts);
   auto plan = make_plan(config, registry, facts, models_folder_of(database), content_hash_of_path);
@@ -244,6 +188,12 @@ void add_run_commands(CLI::App& app, CommandContext& context) {
                           "The database; by default the experiment's name with .db, here");
   run_command->add_option("--jobs", arguments->jobs,
                           "Models at work at once; by default one a processor, but four at most");
+  run_command
+      ->add_option("--memory", arguments->memory,
+                   "Memory for what models remember of texts under way, of all workers together, "
+                   "as 4G; by default half of what is free. Work waits for room; results are the "
+                   "same")
+      ->type_name("SIZE");
   run_command->add_flag("--dry-run", arguments->dry_run, "Prints the plan and an estimate only");
   run_command->callback([&context, arguments] { context.exit_code = run(context, *arguments); });
 

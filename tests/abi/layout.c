@@ -141,7 +141,9 @@ MEMBER(trellis_noise, struct_size, 0);
 MEMBER(trellis_noise, context, 8);
 MEMBER(trellis_noise, gumbel, 16);
 MEMBER(trellis_noise, uniform, 24);
-SIZE(trellis_noise, 32);
+MEMBER(trellis_noise, gumbel_of, 32);
+MEMBER(trellis_noise, gumbel_argmax, 40);
+SIZE(trellis_noise, 48);
 
 MEMBER(trellis_hypothesis, struct_size, 0);
 MEMBER(trellis_hypothesis, tokens, 8);

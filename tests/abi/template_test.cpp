@@ -68,8 +68,12 @@ TEST_F(Template, TaskTrainsModelAndStrategyGenerates) {
       plugin::Strategy::create(registry_, "top_two", settings(Kind::strategy, "top_two"));
   EXPECT_TRUE(strategy.needs().stochastic);
   trellis_noise noise{
-      sizeof noise, nullptr, nullptr,
-      [](void*, std::uint64_t position, std::uint32_t) { return position == 0 ? 0.79 : 0.81; }};
+      sizeof noise,
+      nullptr,
+      nullptr,
+      [](void*, std::uint64_t position, std::uint32_t) { return position == 0 ? 0.79 : 0.81; },
+      nullptr,
+      nullptr};
   std::vector<std::int32_t> chosen;
   trellis_answer answer{
       sizeof answer, &chosen,

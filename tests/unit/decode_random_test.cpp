@@ -1,8 +1,13 @@
 /// Random numbers of the decode loop: published vectors, moments, and sampling against the exact
 /// distribution. Every seed is fixed, so a test that passes once always passes.
+#include <cstddef>
 #include <set>
 
+#include "core/kernels/elementary.hpp"
+#include "core/kernels/selection.hpp"
 #include "tests/unit/decode_fixture.hpp"
+#include "tests/unit/kernels_fixture.hpp"
+#include "trellis/sdk/strategy.hpp"
 
 namespace trellis::tests {
 namespace {
@@ -47,6 +52,78 @@ TEST(Gumbel, IsAPureFunctionOfItsPlace) {
     std::vector<float> part(size);
     decode::gumbel_noise({1, 2, 3}, 4, part);
     EXPECT_TRUE(std::equal(part.begin(), part.end(), whole.begin())) << size;
+  }
+}
+
+// The definition, token by token.
+float noise_of(const NoiseKey& key, std::uint64_t position, std::uint32_t token) {
+  const auto place = decode::gumbel_place(key, position);
+  const auto words = decode::philox4x32({token / 4, place.use, static_cast<std::uint32_t>(position),
+                                         static_cast<std::uint32_t>(position >> 32)},
+                                        place.key);
+  const double u = (static_cast<double>(words[token % 4]) + 0.5) * 0x1p-32;
+  return static_cast<float>(-kernels::logarithm(-kernels::logarithm(u)));
+}
+
+TEST(Gumbel, HasTheBitsOfItsDefinitionInEveryTarget) {
+  const NoiseKey key{1, 2, 3, 4};
+  const std::uint64_t position = (1ULL << 40) + 7;
+  in_every_target([&] {
+    std::vector<float> noise(1003);
+    decode::gumbel_noise(key, position, noise);
+    std::vector<std::int32_t> listed;
+    for (std::uint32_t token = 0; token < noise.size(); ++token) {
+      ASSERT_EQ(noise[token], noise_of(key, position, token)) << token;
+      if (token * token % 7 < 3) listed.push_back(static_cast<std::int32_t>(token));
+    }
+    listed.push_back(5);
+    listed.push_back(49151);
+    std::vector<float> some(listed.size());
+    kernels::gumbel_noise_of(decode::gumbel_place(key, position), listed, some);
+    for (std::size_t i = 0; i < listed.size(); ++i) {
+      ASSERT_EQ(some[i], noise_of(key, position, static_cast<std::uint32_t>(listed[i])));
+    }
+  });
+}
+
+// The search for the greatest must find what adding all noise finds, whatever the scores are like.
+TEST(Gumbel, ArgmaxIsThatOfScoresAndAllNoise) {
+  in_every_target([] {
+    std::uint64_t position = 0;
+    for (const std::size_t size : {1U, 3U, 16U, 255U, 256U, 257U, 3000U}) {
+      for (const float spread : {0.0F, 1e-3F, 1.0F, 5.0F, 30.0F, 1e4F, 1e30F}) {
+        for (int trial = 0; trial < 60; ++trial) {
+          auto scores = numbers(size, static_cast<std::uint32_t>(++position));
+          for (float& score : scores) score *= spread;
+          for (std::size_t i = 0; trial % 3 == 1 && i < size; ++i) {
+            if (i % 5 != 0) scores[i] = -INFINITY;
+          }
+          if (trial % 3 == 2) scores[size / 2] = NAN;
+          const NoiseKey key{7, 1, 2};
+          std::vector<float> noisy(size);
+          decode::gumbel_noise(key, position, noisy);
+          for (std::size_t i = 0; i < size; ++i) noisy[i] += scores[i];
+          ASSERT_EQ(kernels::gumbel_argmax(decode::gumbel_place(key, position), scores),
+                    kernels::argmax(noisy))
+              << size << ", " << spread;
+        }
+      }
+    }
+    const std::vector<float> none(20, -INFINITY);
+    EXPECT_EQ(kernels::gumbel_argmax(decode::gumbel_place({}, 0), none), 0U);
+  });
+}
+
+TEST(Gumbel, IsAskedForInFullOfAHostThatCannotSearch) {
+  trellis_noise noise{};
+  noise.struct_size = offsetof(trellis_noise, gumbel_of);
+  noise.gumbel = [](void*, std::uint64_t position, float* out, std::size_t count) {
+    decode::gumbel_noise({1, 2, 3}, position, {out, count});
+  };
+  for (std::uint64_t position = 0; position < 200; ++position) {
+    const auto scores = numbers(100, static_cast<std::uint32_t>(position));
+    EXPECT_EQ(static_cast<std::size_t>(sdk::draw_token(noise, position, scores)),
+              kernels::gumbel_argmax(decode::gumbel_place({1, 2, 3}, position), scores));
   }
 }
 

@@ -29,6 +29,7 @@ struct TableCounts {
   std::size_t max_live = 0;  ///< the most at one time
   std::size_t max_rows = 0;  ///< the most rows of logits in one feed
   std::size_t max_items = 0;
+  std::size_t max_tokens = 0;  ///< the most tokens in one feed of several states
 };
 
 using Tokens = std::vector<std::int32_t>;
@@ -40,6 +41,7 @@ struct TableSettings {
   std::vector<std::int32_t> eos = {1};
   std::optional<std::size_t> max_context;
   bool encoder_decoder = false;
+  sdk::Json state_bytes = {};  ///< as in the description; null: absent
   /// Encoder tokens and all decoder tokens, the start symbol included, to [vocab] logits.
   std::function<std::vector<float>(const Tokens& encoder, std::span<const std::int32_t> history)>
       logits;
@@ -58,17 +60,20 @@ class TableModel final : public sdk::Model {
       : settings_(std::move(settings)), counts_(std::move(counts)) {}
 
   sdk::Json describe() const override {
-    return {{"vocab_size", settings_.texts.size()},
-            {"hidden_size", 1},
-            {"parameters", 0},
-            {"max_context",
-             settings_.max_context ? sdk::Json(*settings_.max_context) : sdk::Json(nullptr)},
-            {"bos", settings_.bos},
-            {"eos", settings_.eos},
-            {"encoder_decoder", settings_.encoder_decoder},
-            {"weights_hash", ""},
-            {"tokenizer", {{"kind", "table"}}},
-            {"specification", sdk::Json::object()}};
+    sdk::Json description = {
+        {"vocab_size", settings_.texts.size()},
+        {"hidden_size", 1},
+        {"parameters", 0},
+        {"max_context",
+         settings_.max_context ? sdk::Json(*settings_.max_context) : sdk::Json(nullptr)},
+        {"bos", settings_.bos},
+        {"eos", settings_.eos},
+        {"encoder_decoder", settings_.encoder_decoder},
+        {"weights_hash", ""},
+        {"tokenizer", {{"kind", "table"}}},
+        {"specification", sdk::Json::object()}};
+    if (!settings_.state_bytes.is_null()) description["state_bytes"] = settings_.state_bytes;
+    return description;
   }
 
   sdk::PromptTokens encode_prompt(std::string_view source, std::string_view prefix) const override {
@@ -108,16 +113,19 @@ class TableModel final : public sdk::Model {
   void feed(std::span<trellis_feed_item> items) override {
     ++counts_->feeds;
     std::size_t rows = 0;
+    std::size_t tokens = 0;
     std::set<const trellis_state*> distinct;
     for (auto& item : items) {
       EXPECT_TRUE(distinct.insert(item.state).second) << "one state twice in a feed";
       EXPECT_GE(item.token_count, 1U);
       EXPECT_LE(item.row_count, item.token_count);
       rows += item.row_count;
+      tokens += item.token_count;
       feed_one(item);
     }
     counts_->max_rows = std::max(counts_->max_rows, rows);
     counts_->max_items = std::max(counts_->max_items, items.size());
+    if (items.size() > 1) counts_->max_tokens = std::max(counts_->max_tokens, tokens);
   }
 
  private:

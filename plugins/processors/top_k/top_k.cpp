@@ -1,6 +1,5 @@
 /// Top-k: only the k most probable tokens stay.
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "core/kernels/selection.hpp"
@@ -41,11 +40,9 @@ class TopK {
 
   void apply(const trellis_sequence&, std::span<float> logits) const {
     if (k_ >= logits.size()) return;
-    std::vector<float> scratch;
+    static thread_local std::vector<float> scratch;  // only memory: nothing of it is read before
     const float least = trellis::kernels::kth_greatest(logits, k_, scratch);
-    for (float& logit : logits) {
-      if (logit < least) logit = -std::numeric_limits<float>::infinity();
-    }
+    trellis::kernels::forbid_less(logits, least);
   }
 
  private:

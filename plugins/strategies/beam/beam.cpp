@@ -138,6 +138,7 @@ class Beam {
             {"reference", "Graves 2012; length penalty: Wu et al. 2016 (as a plain power)"},
             {"processors_see", "log_probabilities"},
             {"stochastic", false},
+            {"width", "num_beams"},
             {"primary", "num_beams"},
             {"settings", schema.description()}};
   }

@@ -1,7 +1,4 @@
 /// Ancestral sampling from the distribution that the processors leave.
-#include <vector>
-
-#include "core/kernels/selection.hpp"
 #include "trellis/sdk/strategy.hpp"
 
 namespace {
@@ -29,11 +26,7 @@ class Sample {
   // The argmax of logits plus Gumbel noise is distributed as their softmax. The noise belongs to
   // the place and the token, so settings that filter differently still mostly draw alike.
   std::int32_t choose(const trellis_view& view, std::span<const float> scores) const {
-    std::vector<float> noisy(scores.size());
-    view.noise->gumbel(view.noise->context, view.hypotheses[0].token_count, noisy.data(),
-                       noisy.size());
-    for (std::size_t i = 0; i < scores.size(); ++i) noisy[i] += scores[i];
-    return static_cast<std::int32_t>(trellis::kernels::argmax(noisy));
+    return sdk::draw_token(*view.noise, view.hypotheses[0].token_count, scores);
   }
 };
 

@@ -50,6 +50,11 @@ typedef struct trellis_model {
    *   "max_context": n or null, "bos": id or null, "eos": [ids], "encoder_decoder": bool,
    *   "weights_hash": hex or "", "tokenizer": {"kind": "bpe", "vocab_size": n, ...},
    *   "specification": {all settings}}.
+   * Optional: "state_bytes": {"per_state": n, "per_token": n, "forks_share": bool}: what a state
+   * costs in memory, so that the host keeps within its limit: n bytes whatever its length, and n
+   * for each of its tokens, those of the encoder included. With forks_share (the default) a fork
+   * shares what it has in common with its origin; without, it costs as much as a state of its own.
+   * Where the key is absent the cost is unknown, and only the number of states is limited.
    * A fresh model that has no vocabulary yet reports vocab_size 0: it must be trained or loaded. */
   trellis_status (*describe)(const struct trellis_model* model, trellis_text_sink* json,
                              trellis_error* error);

@@ -83,6 +83,15 @@ typedef struct trellis_noise {
   void (*gumbel)(void* context, uint64_t position, float* out, size_t count);
   /* One number in [0, 1) for `position` and `draw`, for choices that are not about a token. */
   double (*uniform)(void* context, uint64_t position, uint32_t draw);
+  /* What follows was added later: struct_size says whether the host has it.
+   * The noise of the listed token ids only: out[i] is that of tokens[i]. Worth it where few tokens
+   * are left. tokens, out: [count] */
+  void (*gumbel_of)(void* context, uint64_t position, const int32_t* tokens, float* out,
+                    size_t count);
+  /* The token id whose score plus noise, in floats, is the greatest, the lowest of equals: a draw
+   * from the softmax of the scores. Works out only the noise that can decide. scores: [count],
+   * count at least 1. */
+  int32_t (*gumbel_argmax)(void* context, uint64_t position, const float* scores, size_t count);
 } trellis_noise;
 
 typedef struct trellis_hypothesis {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "trellis/abi/strategy.h"
 #include "trellis/sdk/plugin.hpp"
@@ -89,6 +91,23 @@ inline std::span<const float> last_scores(const trellis_view& view, std::size_t 
 
 inline bool is_eos(const trellis_view& view, std::int32_t token) {
   return std::find(view.eos, view.eos + view.eos_count, token) != view.eos + view.eos_count;
+}
+
+/// A token drawn from the softmax of `scores`: see gumbel_argmax of trellis_noise. Asks hosts that
+/// cannot search for all noise.
+inline std::int32_t draw_token(const trellis_noise& noise, std::uint64_t position,
+                               std::span<const float> scores) {
+  if (noise.struct_size >= offsetof(trellis_noise, gumbel_argmax) + sizeof noise.gumbel_argmax) {
+    return noise.gumbel_argmax(noise.context, position, scores.data(), scores.size());
+  }
+  std::vector<float> noisy(scores.size());
+  noise.gumbel(noise.context, position, noisy.data(), noisy.size());
+  for (std::size_t i = 0; i < scores.size(); ++i) noisy[i] += scores[i];
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < noisy.size(); ++i) {
+    if (noisy[i] > noisy[best] || noisy[best] != noisy[best]) best = i;
+  }
+  return static_cast<std::int32_t>(best);
 }
 
 /// One search: the work on one sample.

@@ -1,0 +1,290 @@
+#include "core/kernels/nucleus.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "core/kernels/distribution.hpp"
+#include "core/kernels/selection.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/kernels/nucleus.cpp"
+#include <hwy/foreach_target.h>
+
+#include "core/kernels/double-inl.hpp"
+
+// Once for all targets.
+#ifndef TRELLIS_CORE_KERNELS_NUCLEUS_BORDER
+#define TRELLIS_CORE_KERNELS_NUCLEUS_BORDER
+namespace trellis::kernels {
+namespace {
+
+/// Where a nucleus ends: what is greater than `value` stays, and the first `equals` of its equals.
+struct Border {
+  double value = 0;
+  std::size_t equals = 0;
+};
+
+}  // namespace
+}  // namespace trellis::kernels
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace trellis::kernels::HWY_NAMESPACE {
+namespace {
+
+constexpr double kLeast = -708;  // for `exponential`
+constexpr std::size_t kFew = 32;
+
+// More than sums of probabilities may differ by when they are taken in another order: half a
+// million of them, each off by less than 1e-15 of itself, added with an error of 1.2e-16 each.
+constexpr double kTolerance = 1e-9;
+
+// Pairs of a value and its weight, in two arrays with a vector's room at their end.
+struct Pairs {
+  double* values;
+  double* weights;
+  std::size_t size = 0;
+
+  HWY_INLINE void append(DoubleVector value, DoubleVector weight, hn::Mask<Doubles> which) {
+    hn::CompressStore(weight, which, Doubles(), weights + size);
+    size += hn::CompressStore(value, which, Doubles(), values + size);
+  }
+  void append(double value, double weight) {
+    values[size] = value;
+    weights[size++] = weight;
+  }
+};
+
+// Lists the logits that have a weight of at least `least`, and returns the sum of all weights. The
+// weight of the greatest is 1.
+double weigh(std::span<const float> logits, float greatest, double least, Pairs& listed) {
+  const Doubles d;
+  const DoubleVector bound = double_constant(least);
+  const DoubleVector middle = double_constant(greatest);
+  DoubleVector sum = double_constant(0);
+  for (std::size_t i = 0; i < logits.size(); i += kDoubleWidth) {
+    const DoubleVector value =
+        load_floats(logits.data() + i, logits.size() - i, -std::numeric_limits<float>::infinity());
+    const DoubleVector distance = hn::Sub(value, middle);
+    const DoubleVector lowest = double_constant(kLeast);
+    const auto weight =
+        hn::IfThenElseZero(hn::Ge(distance, lowest),
+                           exponential(hn::IfThenElse(hn::Lt(distance, lowest), lowest, distance)));
+    sum = hn::Add(sum, weight);
+    const auto chosen = hn::Ge(weight, bound);
+    if (!hn::AllFalse(d, chosen)) listed.append(value, weight, chosen);
+  }
+  double lanes[kDoubleWidth];
+  hn::StoreU(sum, d, lanes);
+  return std::accumulate(lanes, lanes + kDoubleWidth, 0.0);
+}
+
+// The weights of what is greater than a pivot and of what equals it.
+struct Parted {
+  double greater = 0;
+  double equal = 0;
+};
+
+// `greater` takes the place of `from`.
+Parted part(const Pairs& from, double pivot, Pairs& greater, Pairs& less) {
+  const Doubles d;
+  const DoubleVector middle = double_constant(pivot);
+  DoubleVector greater_sum = double_constant(0);
+  DoubleVector equal_sum = double_constant(0);
+  greater = {from.values, from.weights, 0};
+  less.size = 0;
+  std::size_t i = 0;
+  for (; i + kDoubleWidth <= from.size; i += kDoubleWidth) {
+    const DoubleVector value = hn::LoadU(d, from.values + i);
+    const DoubleVector weight = hn::LoadU(d, from.weights + i);
+    const auto is_greater = hn::Gt(value, middle);
+    greater_sum = hn::Add(greater_sum, hn::IfThenElseZero(is_greater, weight));
+    equal_sum = hn::Add(equal_sum, hn::IfThenElseZero(hn::Eq(value, middle), weight));
+    greater.append(value, weight, is_greater);
+    less.append(value, weight, hn::Lt(value, middle));
+  }
+  double lanes[2][kDoubleWidth];
+  hn::StoreU(greater_sum, d, lanes[0]);
+  hn::StoreU(equal_sum, d, lanes[1]);
+  Parted sums{std::accumulate(lanes[0], lanes[0] + kDoubleWidth, 0.0),
+              std::accumulate(lanes[1], lanes[1] + kDoubleWidth, 0.0)};
+  for (; i < from.size; ++i) {
+    const double value = from.values[i];
+    const double weight = from.weights[i];
+    if (value > pivot) {
+      sums.greater += weight;
+      greater.append(value, weight);
+    } else if (value < pivot) {
+      less.append(value, weight);
+    } else {
+      sums.equal += weight;
+    }
+  }
+  return sums;
+}
+
+// One of the values: of a few, the one at which the weights pass `share` of all.
+double guess_of(const Pairs& pairs, double share) {
+  std::array<std::pair<double, double>, kFew> seen;
+  double all = 0;
+  for (std::size_t i = 0; i < kFew; ++i) {
+    const std::size_t at = (2 * i + 1) * pairs.size / (2 * kFew);
+    seen[i] = {pairs.values[at], pairs.weights[at]};
+    all += pairs.weights[at];
+  }
+  std::sort(seen.begin(), seen.end(), std::greater<>());
+  double sum = 0;
+  for (const auto& [value, weight] : seen) {
+    sum += weight;
+    if (sum >= share * all) return value;
+  }
+  return seen.back().first;
+}
+
+// Walks down a few pairs, in order. Nothing where rounding would decide.
+std::optional<Border> walk(const Pairs& pairs, double before, double wanted, double tolerance) {
+  std::array<std::pair<double, double>, kFew> sorted;
+  for (std::size_t i = 0; i < pairs.size; ++i) sorted[i] = {pairs.values[i], pairs.weights[i]};
+  const auto end = sorted.begin() + static_cast<std::ptrdiff_t>(pairs.size);
+  std::sort(sorted.begin(), end, std::greater<>());
+  Border border;
+  for (auto at = sorted.begin(); at != end; ++at) {
+    border = at != sorted.begin() && at->first == border.value
+                 ? Border{border.value, border.equals + 1}
+                 : Border{at->first, 1};
+    before += at->second;
+    if (std::fabs(before - wanted) <= tolerance) return std::nullopt;
+    if (before > wanted) return border;
+  }
+  return std::nullopt;
+}
+
+// The border at which the weights, from the greatest value on, pass `wanted`; nothing where
+// rounding would decide.
+std::optional<Border> find_border(Pairs pairs, Pairs other, double wanted, double tolerance) {
+  double before = 0;  // the weight of all that is greater than these
+  double total = std::accumulate(pairs.weights, pairs.weights + pairs.size, 0.0);
+  while (pairs.size > kFew) {
+    const double pivot = guess_of(pairs, (wanted - before) / total);
+    Pairs greater = pairs;
+    const Parted sums = part(pairs, pivot, greater, other);
+    const double through = before + sums.greater;
+    if (std::fabs(through - wanted) <= tolerance) return std::nullopt;
+    if (through > wanted) {
+      pairs = greater;
+      total = sums.greater;
+      continue;
+    }
+    if (through + sums.equal >= wanted - tolerance) {
+      // Equals have equal weights; they are counted off one by one.
+      const std::size_t equals = pairs.size - greater.size - other.size;
+      const double each = sums.equal / static_cast<double>(equals);
+      const double count = (wanted - through) / each;
+      const double nearest = std::round(count);
+      if (std::fabs(count - nearest) * each <= tolerance) return std::nullopt;
+      return Border{pivot, static_cast<std::size_t>(std::ceil(count))};
+    }
+    before = through + sums.equal;
+    total -= sums.greater + sums.equal;
+    std::swap(pairs.values, other.values);
+    std::swap(pairs.weights, other.weights);
+    pairs.size = std::exchange(other.size, 0);
+  }
+  return walk(pairs, before, wanted, tolerance);
+}
+
+std::optional<Border> border_of(std::span<const float> logits, float greatest, double mass,
+                                NucleusScratch& scratch) {
+  const std::size_t room = logits.size() + kDoubleWidth;
+  if (scratch.values.size() < 2 * room) {
+    scratch.values.resize(2 * room);
+    scratch.weights.resize(2 * room);
+  }
+  Pairs pairs{scratch.values.data(), scratch.weights.data()};
+  const Pairs other{scratch.values.data() + room, scratch.weights.data() + room};
+  // All weights below this add up to less than 1 - mass of the sum, which is 1 at least: the
+  // nucleus is complete without them.
+  const double least = 0.999 * (1 - mass) / static_cast<double>(logits.size());
+  const double sum = weigh(logits, greatest, least, pairs);
+  return find_border(pairs, other, mass * sum, kTolerance * sum);
+}
+
+}  // namespace
+}  // namespace trellis::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace trellis::kernels {
+namespace {
+
+HWY_EXPORT(border_of);
+
+constexpr float kLowest = -std::numeric_limits<float>::infinity();
+
+// Cuts all that is beyond the border. False, and nothing done, when fewer than `at_least` stay.
+bool cut(std::span<float> logits, const Border& border, std::size_t at_least) {
+  const auto value = static_cast<float>(border.value);
+  if (at_least > 1) {
+    const auto equal = std::find(logits.begin(), logits.end(), value) - logits.begin();
+    const std::size_t greater = rank_of(logits, static_cast<std::size_t>(equal)) - 1;
+    if (greater + border.equals < at_least) return false;
+  }
+  forbid_less(logits, value);
+  std::size_t equals = 0;
+  for (float& logit : logits) {
+    if (logit == value && ++equals > border.equals) logit = kLowest;
+  }
+  return true;
+}
+
+// The greatest logit always has some probability.
+void cut_impossible(std::span<float> logits) {
+  const double sum = log_sum_exp(logits);
+  for (float& logit : logits) {
+    if (static_cast<double>(logit) - sum < -708) logit = kLowest;  // as softmax makes it zero
+  }
+}
+
+}  // namespace
+
+void keep_nucleus(std::span<float> logits, double mass, std::size_t at_least,
+                  NucleusScratch& scratch) {
+  if (!has_choice(logits)) return;
+  if (mass >= 1 && at_least <= 1) {
+    cut_impossible(logits);
+    return;
+  }
+  if (mass < 1) {
+    const float greatest = logits[argmax(logits)];
+    const auto border = HWY_DYNAMIC_DISPATCH(border_of)(logits, greatest, mass, scratch);
+    if (border && cut(logits, *border, at_least)) return;
+  }
+  keep_nucleus_by_sorting(logits, mass, at_least);
+}
+
+void keep_nucleus_by_sorting(std::span<float> logits, double mass, std::size_t at_least) {
+  std::vector<double> probabilities(logits.size());
+  if (!std::isfinite(softmax(logits, probabilities))) return;
+  std::vector<std::uint32_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0U);
+  // By logit, not by probability: those that underflow to zero still have an order.
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+  });
+  double before = 0;
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    const double probability = probabilities[order[place]];
+    // The sum may round up to 1 too early; what a mass of 1 cuts has no probability at all.
+    const bool beyond = mass < 1 ? before >= mass : probability == 0;
+    if (place >= at_least && beyond) logits[order[place]] = kLowest;
+    before += probability;
+  }
+}
+
+}  // namespace trellis::kernels
+#endif
