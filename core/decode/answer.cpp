@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 
 namespace trellis::decode {
@@ -12,6 +13,13 @@ namespace {
 // More live hypotheses of one sample than any search has use for: a strategy that runs wild is
 // stopped before it takes all memory.
 constexpr std::size_t kMostMoves = 4096;
+
+// The first plugins knew no more of a move.
+constexpr std::size_t kLeastMove = offsetof(trellis_move, again);
+
+std::uint32_t again_of(const trellis_move& move) {
+  return move.struct_size >= kLeastMove + sizeof move.again ? move.again : 0;
+}
 
 bool is_eos(const trellis_view& view, std::int32_t token) {
   return std::find(view.eos, view.eos + view.eos_count, token) != view.eos + view.eos_count;
@@ -44,6 +52,7 @@ trellis_status AnswerCollector::receive(const trellis_move* move,
       copy.row = move->row;
       copy.tokens.assign(move->tokens, move->tokens + move->token_count);
       copy.score = move->score;
+      copy.again = again_of(*move);
       if (reason != nullptr) copy.finish = *reason;
       moves_.push_back(std::move(copy));
       return TRELLIS_OK;
@@ -65,9 +74,9 @@ trellis_status AnswerCollector::receive(const trellis_move* move,
 
 std::string AnswerCollector::check(const trellis_move* move,
                                    const trellis_finish_reason* reason) const {
-  if (move == nullptr || move->struct_size < sizeof(trellis_move)) {
+  if (move == nullptr || move->struct_size < kLeastMove) {
     return fmt::format("its struct_size is {}, at least {} is needed",
-                       move == nullptr ? 0 : move->struct_size, sizeof(trellis_move));
+                       move == nullptr ? 0 : move->struct_size, kLeastMove);
   }
   if (moves_.size() >= kMostMoves) return fmt::format("more than {} in one round", kMostMoves);
   if (move->parent >= view_.hypothesis_count) {
@@ -76,6 +85,10 @@ std::string AnswerCollector::check(const trellis_move* move,
   const trellis_hypothesis& parent = view_.hypotheses[move->parent];
   if (move->row >= parent.row_count) {
     return fmt::format("row {} of {} rows", move->row, parent.row_count);
+  }
+  const std::size_t most_again = reason == nullptr && parent.row_count > 1 ? move->row + 1 : 0;
+  if (again_of(*move) > most_again) {
+    return fmt::format("{} tokens again where {} may be", again_of(*move), most_again);
   }
   if (move->token_count > 0 && move->tokens == nullptr) return "tokens are null";
   if (reason == nullptr && move->token_count == 0) return "it has no token";

@@ -15,7 +15,8 @@ struct Move {
   std::uint32_t row = 0;
   std::vector<std::int32_t> tokens;
   double score = 0;
-  std::optional<trellis_finish_reason> finish;  ///< absent: the hypothesis goes on
+  std::optional<trellis_finish_reason> finish = {};  ///< absent: the hypothesis goes on
+  std::uint32_t again = 0;
 };
 
 /// Collects the moves and finishes of one round. Not movable: the ABI struct points to it.

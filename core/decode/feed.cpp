@@ -5,7 +5,7 @@
 namespace trellis::decode {
 
 void FeedBatch::add(const plugin::State& state, std::span<const std::int32_t> tokens,
-                    std::size_t row_count, Rows& rows) {
+                    std::size_t row_count, Rows& rows, bool logits) {
   trellis_feed_item item{};
   item.state = state.get();
   item.tokens = tokens.data();
@@ -13,22 +13,26 @@ void FeedBatch::add(const plugin::State& state, std::span<const std::int32_t> to
   item.row_count = row_count;
   items_.push_back(item);
   targets_.push_back(&rows);
+  with_logits_.push_back(logits);
   row_total_ += row_count;
+  if (logits) logit_row_total_ += row_count;
 }
 
 void FeedBatch::run(plugin::Model& model, const FeedLimits& limits) {
   // The buffers only ever grow: shrinking and growing would clear them again each time.
-  logits_.resize(std::max(logits_.size(), row_total_ * vocab_size_));
+  logits_.resize(std::max(logits_.size(), logit_row_total_ * vocab_size_));
   hidden_.resize(std::max(hidden_.size(), row_total_ * hidden_size_));
   std::size_t row = 0;
+  std::size_t logit_row = 0;
   for (std::size_t i = 0; i < items_.size(); ++i) {
     auto& item = items_[i];
     if (item.row_count > 0) {
-      item.logits = logits_.data() + row * vocab_size_;
+      if (with_logits_[i]) item.logits = logits_.data() + logit_row * vocab_size_;
       if (hidden_size_ > 0) item.hidden = hidden_.data() + row * hidden_size_;
     }
     *targets_[i] = {item.logits, item.hidden, item.row_count};
     row += item.row_count;
+    if (with_logits_[i]) logit_row += item.row_count;
   }
   for (std::size_t begin = 0; begin < items_.size();) {
     std::size_t end = begin;
@@ -42,7 +46,9 @@ void FeedBatch::run(plugin::Model& model, const FeedLimits& limits) {
   }
   items_.clear();
   targets_.clear();
+  with_logits_.clear();
   row_total_ = 0;
+  logit_row_total_ = 0;
 }
 
 }  // namespace trellis::decode

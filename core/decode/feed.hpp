@@ -28,10 +28,10 @@ class FeedBatch {
   FeedBatch(std::size_t vocab_size, std::size_t hidden_size)
       : vocab_size_(vocab_size), hidden_size_(hidden_size) {}
 
-  /// Asks for the last `row_count` rows after `tokens`; `rows` is filled in by run(). All that is
-  /// passed is borrowed until then.
+  /// Asks for the last `row_count` rows after `tokens`, with or without logits; `rows` is filled in
+  /// by run(). All that is passed is borrowed until then.
   void add(const plugin::State& state, std::span<const std::int32_t> tokens, std::size_t row_count,
-           Rows& rows);
+           Rows& rows, bool logits = true);
   bool empty() const { return items_.empty(); }
   /// Feeds everything that was added, in as few calls as the limits allow, and starts anew.
   void run(plugin::Model& model, const FeedLimits& limits);
@@ -41,7 +41,9 @@ class FeedBatch {
   std::size_t hidden_size_;
   std::vector<trellis_feed_item> items_;
   std::vector<Rows*> targets_;
+  std::vector<bool> with_logits_;  // by item
   std::size_t row_total_ = 0;
+  std::size_t logit_row_total_ = 0;
   std::vector<float> logits_;  // [at least row_total, vocab_size]
   std::vector<float> hidden_;
 };

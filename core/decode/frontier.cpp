@@ -35,11 +35,7 @@ const std::vector<FedPath>& Frontier::run(plugin::Model& model, const FeedLimits
     with_state_.push_back(want.node);
     want.node->state = std::move(want.state);
     fed_[i].tokens = want.tokens.size();
-    if (want.node->parent() == nullptr) {
-      fed_[i].prompt = true;
-      fed_[i].begins = want.node->prompt_read == 0;
-      want.node->prompt_read += want.tokens.size();
-    }
+    if (want.node->parent() == nullptr) note_prompt(want, fed_[i]);
     if (want.ready) spread_rows(want);
   }
   for (const auto& node : held_) {
@@ -108,11 +104,14 @@ void Frontier::cut_prompts(std::size_t max_tokens) {
   });
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     Want& want = *prompts[i];
-    const std::size_t part = std::min(want.tokens.size(), room / (prompts.size() - i));
+    const std::size_t all = want.tokens.size();
+    std::size_t part = std::min(all, room / (prompts.size() - i));
+    // The last token is fed by itself then: it alone needs logits.
+    if (prompt_hidden_ && part == all && all > 1) --part;
     room -= part;
-    want.ready = part == want.tokens.size();
+    want.ready = part == all;
     want.tokens.resize(part);
-    if (!want.ready) want.rows = 0;
+    if (!want.ready) want.rows = prompt_hidden_ ? part : 0;
     if (part == 0) want.base = nullptr;  // it is still listed as used, so the state stays
   }
 }
@@ -129,7 +128,17 @@ void Frontier::take_state(plugin::Model& model, Want& want) {
   Use& use = uses_.at(want.base);
   const bool last = --use.count == 0 && (!use.keep || want.base == want.node.get());
   want.state = last ? std::move(want.base->state) : model.fork(want.base->state);
-  batch_.add(want.state, want.tokens, want.rows, want.fed);
+  batch_.add(want.state, want.tokens, want.rows, want.fed, want.ready);
+}
+
+void Frontier::note_prompt(const Want& want, FedPath& fed) const {
+  TreeNode& root = *want.node;
+  fed.prompt = true;
+  fed.begins = root.prompt_read == 0;
+  root.prompt_read += want.tokens.size();
+  if (!prompt_hidden_) return;
+  root.prompt_hidden.insert(root.prompt_hidden.end(), want.fed.hidden,
+                            want.fed.hidden + want.fed.count * hidden_size_);
 }
 
 void Frontier::spread_rows(const Want& want) {

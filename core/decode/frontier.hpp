@@ -31,9 +31,12 @@ struct StateUse {
 
 class Frontier {
  public:
-  /// hidden_size 0: no hidden rows are wanted.
-  Frontier(std::size_t vocab_size, std::size_t hidden_size)
-      : vocab_size_(vocab_size), hidden_size_(hidden_size), batch_(vocab_size, hidden_size) {}
+  /// hidden_size 0: no hidden rows are wanted. prompt_hidden: those of all the prompts' tokens are.
+  Frontier(std::size_t vocab_size, std::size_t hidden_size, bool prompt_hidden)
+      : vocab_size_(vocab_size),
+        hidden_size_(hidden_size),
+        prompt_hidden_(prompt_hidden),
+        batch_(vocab_size, hidden_size) {}
 
   /// Asks for the rows after `node` and after the `rows` - 1 nodes above it. Returns an index into
   /// what run() gives. With `may_return` the sample may go on from one of those above in the next
@@ -72,10 +75,12 @@ class Frontier {
   void cut_prompts(std::size_t max_tokens);
   void free_unused_states();
   void take_state(plugin::Model& model, Want& want);
+  void note_prompt(const Want& want, FedPath& fed) const;
   void spread_rows(const Want& want);
 
   std::size_t vocab_size_;
   std::size_t hidden_size_;
+  bool prompt_hidden_;
   FeedBatch batch_;
   std::vector<Want> wants_;
   std::unordered_map<const TreeNode*, std::size_t> index_;  // of wants by node

@@ -24,7 +24,7 @@ class Generator {
         events_(events),
         clock_(clock),
         budget_(options.state_memory, model.facts()),
-        frontier_(model.facts().vocab_size, hidden_size(model, arms)) {
+        frontier_(model.facts().vocab_size, hidden_size(model, arms), need_prompt_hidden(arms)) {
     totals_.arms.resize(arms.size());
     for (const auto& arm : arms) {
       auto& context = arms_.emplace_back();
@@ -66,7 +66,12 @@ class Generator {
   static std::size_t hidden_size(const plugin::Model& model, std::span<const Arm> arms) {
     const bool needed = std::any_of(arms.begin(), arms.end(),
                                     [](const Arm& arm) { return arm.strategy.needs().hidden; });
-    return needed ? model.facts().hidden_size : 0;
+    return needed || need_prompt_hidden(arms) ? model.facts().hidden_size : 0;
+  }
+
+  static bool need_prompt_hidden(std::span<const Arm> arms) {
+    return std::any_of(arms.begin(), arms.end(),
+                       [](const Arm& arm) { return arm.strategy.needs().prompt_hidden; });
   }
 
   std::size_t places() const { return std::max<std::size_t>(context_.options.max_batch, 1); }

@@ -134,7 +134,8 @@ void Sample::show(View& view) {
               start_->limit,
               remaining,
               remaining == 1,
-              &view.noise};
+              &view.noise,
+              arm_.strategy->needs().prompt_hidden ? start_->root->prompt_hidden.data() : nullptr};
 }
 
 // Rows are shown where the batch has them; several that do not lie side by side there are copied.
@@ -235,14 +236,15 @@ Sample::Hypothesis Sample::follow(const Move& move) const {
   next.stop = rejected == 0 ? parent.stop : parent.stop_before;
   for (const auto token : move.tokens) next.node = TreeNode::child(next.node, token);
   next.tokens.insert(next.tokens.end(), move.tokens.begin(), move.tokens.end());
-  next.rows = move.tokens.size();
+  next.rows = move.again + move.tokens.size();
+  // Earlier than need be does no harm.
+  next.stop_before = move.again > 0 ? parent.stop_before : next.stop;
   return next;
 }
 
 // Decides whether a new hypothesis goes on, is finished, or is finished once its last tokens have
 // been judged.
 void Sample::settle(Hypothesis next, const Move& move) {
-  next.stop_before = next.stop;
   const auto completed = next.stop.advance(context_.model, start_->stops, next.tokens);
   if (completed) {
     // A stop string ends the text even in the middle of a move.

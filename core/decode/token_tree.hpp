@@ -57,6 +57,7 @@ class TreeNode {
   std::size_t encoder_tokens() const { return encoder_tokens_; }  ///< of the root; 0 below
 
   std::size_t prompt_read = 0;        ///< of the root: how many of the prompt's tokens were fed
+  std::vector<float> prompt_hidden;   ///< of the root: [prompt_read, hidden_size] where wanted
   std::uint64_t counted_in = 0;       ///< the count of states that last came by
   std::optional<TokenRecord> record;  ///< of this node's token, once it was judged
   plugin::State state;                ///< after this node's token; empty where nobody needs it

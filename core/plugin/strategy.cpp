@@ -23,12 +23,12 @@ StrategyNeeds parse_needs(const nlohmann::json& description, const nlohmann::jso
   StrategyNeeds needs;
   try {
     for (const auto& need : description.value("needs", nlohmann::json::array())) {
-      if (need != "hidden") {
+      if (need != "hidden" && need != "prompt_hidden") {
         throw Error(
             Fault::plugin,
             fmt::format("strategy needs {}, which this Trellis does not know", need.dump()));
       }
-      needs.hidden = true;
+      (need == "hidden" ? needs.hidden : needs.prompt_hidden) = true;
     }
     needs.processors_see_log_probabilities =
         description.value("processors_see", "logits") == "log_probabilities";

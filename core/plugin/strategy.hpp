@@ -48,6 +48,7 @@ class Search {
 /// What the host must know before it runs a strategy, from its description.
 struct StrategyNeeds {
   bool hidden = false;
+  bool prompt_hidden = false;
   bool processors_see_log_probabilities = false;
   bool stochastic = false;
   std::size_t width = 1;  ///< most hypotheses alive at once, as the strategy says

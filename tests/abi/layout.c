@@ -170,7 +170,8 @@ MEMBER(trellis_view, max_new_tokens, 80);
 MEMBER(trellis_view, remaining, 88);
 MEMBER(trellis_view, last_round, 96);
 MEMBER(trellis_view, noise, 104);
-SIZE(trellis_view, 112);
+MEMBER(trellis_view, prompt_hidden, 112);
+SIZE(trellis_view, 120);
 
 MEMBER(trellis_move, struct_size, 0);
 MEMBER(trellis_move, parent, 4);
@@ -178,7 +179,8 @@ MEMBER(trellis_move, row, 8);
 MEMBER(trellis_move, tokens, 16);
 MEMBER(trellis_move, token_count, 24);
 MEMBER(trellis_move, score, 32);
-SIZE(trellis_move, 40);
+MEMBER(trellis_move, again, 40);
+SIZE(trellis_move, 48);
 
 MEMBER(trellis_answer, struct_size, 0);
 MEMBER(trellis_answer, context, 8);

@@ -247,8 +247,10 @@ inline plugin::Strategy scripted(std::function<Advance()> open, plugin::Strategy
 /// Sends one move or, with a reason, one finish, whatever it holds; returns the host's answer.
 inline std::string send(trellis_answer& answer, std::uint32_t parent, std::uint32_t row,
                         const Tokens& tokens, double score = 0,
-                        std::optional<trellis_finish_reason> reason = std::nullopt) {
-  const trellis_move move{sizeof(trellis_move), parent, row, tokens.data(), tokens.size(), score};
+                        std::optional<trellis_finish_reason> reason = std::nullopt,
+                        std::uint32_t again = 0) {
+  const trellis_move move{sizeof(trellis_move), parent, row,  tokens.data(),
+                          tokens.size(),        score,  again};
   trellis_error error{};
   error.struct_size = sizeof error;
   const auto status = reason ? answer.finish(answer.context, &move, *reason, &error)

@@ -1,5 +1,7 @@
 /// What a strategy may answer and what it may not: finishes of several tokens, hidden vectors, and
 /// every way to break the contract.
+#include <cstddef>
+
 #include "tests/unit/decode_fixture.hpp"
 
 namespace trellis::tests {
@@ -154,6 +156,29 @@ TEST(View, ShowsPromptHiddenVectorsAndNoise) {
   EXPECT_EQ(outcome.text(0), "abcbbb");
 }
 
+TEST(View, ShowsHiddenVectorsOfTheWholePrompt) {
+  for (const std::size_t feed_tokens : {1U, 2U, 512U}) {
+    Table table(scrambled(5, -100));
+    const auto chosen = arm(scripted(
+        [] {
+          return [](const trellis_view& view, trellis_answer& answer) {
+            ASSERT_EQ(view.prompt_count, 5U);
+            ASSERT_NE(view.prompt_hidden, nullptr);
+            const std::vector<float> hidden(view.prompt_hidden, view.prompt_hidden + 5);
+            EXPECT_EQ(hidden, (std::vector<float>{1, 2, 3, 4, 5}));
+            send(answer, 0, 0, {best_of(view, 0, 0)});
+          };
+        },
+        {.prompt_hidden = true}));
+    RunOptions options;
+    options.feed_tokens = feed_tokens;
+    const auto outcome = run(table.model, chosen, {prompt_of(0, "abcd", 3)}, options);
+    Table plain(scrambled(5, -100));
+    expect_same_output(outcome.at(0), run(plain.model, greedy(), {prompt_of(0, "abcd", 3)}).at(0));
+    EXPECT_EQ(table.counts->fed_tokens, plain.counts->fed_tokens);
+  }
+}
+
 TEST(View, OffersNormalisedScoresToThoseWhoAsk) {
   Table table(scrambled(5));
   for (const bool normalised : {false, true}) {
@@ -255,6 +280,8 @@ INSTANTIATE_TEST_SUITE_P(
                     send(answer, 0, 0, {2, 2, 2, 2, 2}, 0, TRELLIS_FINISH_STRATEGY);
                   },
                   "finish 1 of the answer: 5 tokens where only 4 have room"},
+        BadAnswer{"again", [](auto& answer) { send(answer, 0, 0, {2}, 0, std::nullopt, 1); },
+                  "move 1 of the answer: 1 tokens again where 0 may be"},
         BadAnswer{"no token", [](auto& answer) { send(answer, 0, 0, {}); },
                   "move 1 of the answer: it has no token"},
         BadAnswer{"score", [](auto& answer) { send(answer, 0, 0, {2}, NAN); },
@@ -274,7 +301,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadAnswer{"nothing", [](auto&) {}, "ended without a finished sequence"},
         BadAnswer{"null tokens",
                   [](auto& answer) {
-                    const trellis_move move{sizeof(trellis_move), 0, 0, nullptr, 3, 0};
+                    const trellis_move move{sizeof(trellis_move), 0, 0, nullptr, 3, 0, 0};
                     trellis_error error{};
                     error.struct_size = sizeof error;
                     answer.move(answer.context, &move, &error);
@@ -289,7 +316,7 @@ INSTANTIATE_TEST_SUITE_P(
                     answer.move(answer.context, &move, &error);
                   },
                   "move 1 of the answer: its struct_size is 4, at least " +
-                      std::to_string(sizeof(trellis_move)) + " is needed"},
+                      std::to_string(offsetof(trellis_move, again)) + " is needed"},
         BadAnswer{"too many",
                   [](auto& answer) {
                     for (int i = 0; i < 5000; ++i) send(answer, 0, 0, {2});

@@ -105,6 +105,81 @@ TEST_P(SpeculativeTest, EqualsGreedyToTheBit) {
 
 INSTANTIATE_TEST_SUITE_P(Drafts, SpeculativeTest, testing::Values(1U, 2U, 3U, 7U));
 
+// ---- a search that rewrites -------------------------------------------------------------------
+
+// Greedy decoding by Jacobi iteration (Santilli et al. 2023): a block of guesses is fed, every
+// place is rewritten by what the model expects there, and again, until nothing changes.
+class Jacobi {
+ public:
+  explicit Jacobi(std::size_t block_size) : block_size_(block_size) {}
+
+  void operator()(const trellis_view& view, trellis_answer& answer) {
+    const auto& shown = view.hypotheses[0];
+    const std::size_t rows = shown.row_count;
+    const std::span<const std::int32_t> tokens(shown.tokens, shown.token_count);
+    const auto block = tokens.last(std::min(rows, tokens.size()));
+    Tokens better;
+    for (std::size_t row = 0; row + 1 < block.size(); ++row) {
+      better.push_back(best_of(view, 0, row));
+    }
+    const bool settled = block.empty() || std::equal(better.begin(), better.end(), &block[1]);
+    if (!settled) {
+      EXPECT_EQ(send(answer, 0, 0, better, 0, std::nullopt, 1), "");
+      return;
+    }
+    const auto end = std::find(block.begin(), block.end(), kEos);
+    if (end != block.end()) {
+      const auto row = static_cast<std::uint32_t>(end - block.begin());
+      EXPECT_EQ(send(answer, 0, row, {}, 0, TRELLIS_FINISH_EOS), "");
+      return;
+    }
+    const auto last = static_cast<std::uint32_t>(rows - 1);
+    const std::int32_t next = best_of(view, 0, last);
+    if (next == kEos) {
+      EXPECT_EQ(send(answer, 0, last, {next}, 0, TRELLIS_FINISH_EOS), "");
+      return;
+    }
+    // A block that fills the length would be finished before it has settled.
+    Tokens fresh = {next};
+    while (fresh.size() < block_size_ && fresh.size() + 1 < view.remaining) fresh.push_back(2);
+    EXPECT_EQ(send(answer, 0, last, fresh), "");
+  }
+
+ private:
+  std::size_t block_size_;
+};
+
+TEST(Search, MayRewriteABlockUntilItSettles) {
+  std::vector<decode::Prompt> prompts;
+  for (const char* prefix : {"", "a", "ab", "c", "dd", "e", "ea", "bcd"}) {
+    for (const std::size_t limit : {1U, 2U, 3U, 9U, 24U}) {
+      prompts.push_back(prompt_of(prompts.size(), prefix, limit));
+    }
+  }
+  Table plain(half_predictable());
+  const auto expected = run(plain.model, greedy(), prompts);
+  for (const std::size_t size : {1U, 2U, 5U, 8U}) {
+    Table table(half_predictable());
+    const auto chosen = arm(scripted([size] { return Jacobi(size); }));
+    const auto outcome = run(table.model, chosen, prompts);
+    ASSERT_TRUE(outcome.failures.empty()) << outcome.failures.begin()->second;
+    for (const auto& [key, generation] : expected.generations) {
+      SCOPED_TRACE("prompt " + std::to_string(key.first));
+      expect_same_output(outcome.at(key.first), generation);
+    }
+    EXPECT_EQ(table.counts->live, 0U);
+  }
+}
+
+TEST(Search, AStopStringThatIsRewrittenDoesNotEnd) {
+  // A block of guesses "aaa" is the stop string; the model says "abe" and the end.
+  Table table(spelling(letters(5), {2, 3, 6}));
+  const auto chosen = arm(scripted([] { return Jacobi(3); }));
+  const auto outcome = run(table.model, chosen, {prompt_of(0, "", 20, {"aaa"})});
+  EXPECT_EQ(outcome.text(0), "abe");
+  EXPECT_EQ(outcome.at(0).finish, Finish::eos);
+}
+
 TEST(Search, AStopStringThatIsRejectedDoesNotEnd) {
   // The draft says "abcd", the model "ab" then "e" and the end.
   Table table(spelling(letters(5), {2, 3, 6}));

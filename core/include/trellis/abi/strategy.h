@@ -16,6 +16,34 @@
  *   3. The search is over when an answer holds no move. There must then be a finished sequence.
  * In the last round (view->last_round) the length is exhausted after one more token: a move made
  * there is turned into a finish with TRELLIS_FINISH_LENGTH by the host.
+ *
+ * What a hypothesis's rows say is a function of its tokens alone. So all searches, of whatever
+ * strategies, share what they have in common: a prefix is computed once, however many reach it.
+ *
+ * How searches map to moves:
+ *  - Greedy, sampling: one hypothesis, one token a round.
+ *  - Beam search, diverse beams: several moves from one parent fork it; a parent that is not named
+ *    ends there. The strategy's `width` says how many may live at once.
+ *  - Best of n: n moves from the first hypothesis, each drawn on its own (`uniform` with the number
+ *    of the hypothesis as `draw`; `gumbel` gives them all the same noise), then one token a round.
+ *    Every end is a finish with its score; the host keeps the best.
+ *  - Contrastive search: one move for each of the k candidates. The next view shows them with
+ *    `hidden` after each; the one that is chosen becomes the parent of the next k moves, the others
+ *    are no parents. Hidden rows of earlier tokens are copied by the strategy as they pass;
+ *    those of the prompt are in `prompt_hidden`.
+ *  - Speculative decoding, look-ahead, copying from the prompt: one move of several tokens, of
+ * which the first is certain. The next view has a row for each: `row` of the answer keeps the
+ * tokens up to the last one that holds and drops the others. A draft comes from the strategy
+ * itself, which may carry a small model of its own; the host lends it none.
+ *  - Constrained decoding: a logits processor makes -infinity of what the constraint forbids after
+ *    the tokens so far; it composes with every strategy. A search that tracks a grammar itself may
+ *    ignore tokens by itself.
+ *  - Masked prediction and other rewriting: a move of a whole block, masks included. A model that
+ *    reads both ways lets the tokens of one feed see each other, and gives in row r what it expects
+ *    at the place behind it. The search rewrites by keeping row 0 and feeding its token `again`
+ * with all that follows, round after round; the block's first token stays. Such a model's rows
+ * depend on more than the prefix: a token's record stays that of the round which first wrote it
+ * there.
  */
 #ifndef TRELLIS_ABI_STRATEGY_H
 #define TRELLIS_ABI_STRATEGY_H
@@ -99,7 +127,8 @@ typedef struct trellis_hypothesis {
   const int32_t* tokens; /* [token_count] generated so far, without the prompt */
   size_t token_count;
   /* Rows follow the tokens of the move that made this hypothesis: row r was computed after its
-   * r-th token; row_count is that move's token_count (1 in the first round). */
+   * r-th token, those fed again counted first; row_count is that move's again + token_count (1 in
+   * the first round). */
   size_t row_count;
   const float* logits; /* [row_count, vocab_size] as the model gave them */
   /* [row_count, vocab_size] after the processors; equals `logits` when there are none. If the
@@ -127,6 +156,9 @@ typedef struct trellis_view {
   size_t remaining;      /* how many more tokens the longest hypothesis may get, at least 1 */
   int32_t last_round;    /* remaining == 1 */
   const trellis_noise* noise;
+  /* [prompt_count, hidden_size], after each token of the prompt; null unless the strategy needs
+   * "prompt_hidden". Added later: struct_size says whether the host has it. */
+  const float* prompt_hidden;
 } trellis_view;
 
 /* A continuation of hypotheses[parent]: its tokens up to and including `row`, then `tokens`.
@@ -138,6 +170,11 @@ typedef struct trellis_move {
   const int32_t* tokens; /* [token_count], copied by the host */
   size_t token_count;    /* move: 1..remaining; finish: 0..remaining */
   double score;          /* finish: the samples are ranked by it, the best first */
+  /* Of the parent's tokens up to `row`, the last so many are fed again together with the new ones,
+   * and the next view has their rows too: what was just written may so be taken back more than
+   * once. 0..row + 1 where the parent has several rows, else 0; 0 for a finish. Added later: a move
+   * whose struct_size ends before it has 0 here. */
+  uint32_t again;
 } trellis_move;
 
 typedef struct trellis_answer {
@@ -166,9 +203,11 @@ typedef struct trellis_strategy {
                                 trellis_error* error);
 } trellis_strategy;
 
-/* Its description has more keys, all optional: "needs": list of "hidden"; "processors_see":
- * "logits" (default) or "log_probabilities"; "stochastic": bool, false by default: then more
- * samples of one example are all the same and the host makes only one. */
+/* Its description has more keys, all optional: "needs": list of "hidden" and "prompt_hidden";
+ * "processors_see": "logits" (default) or "log_probabilities"; "stochastic": bool, false by
+ * default: then more samples of one example are all the same and the host makes only one; "width":
+ * the most hypotheses alive at once, a number (1 by default) or the name of the setting that holds
+ * it, by which the host reckons how much memory a sample may come to need. */
 typedef struct trellis_strategy_factory {
   uint32_t struct_size;
   trellis_status (*describe)(trellis_text_sink* json, trellis_error* error);
