@@ -90,11 +90,10 @@ std::vector<decode::Prompt> standard_prompts() {
 decode::GenerateTotals run(benchmark::State& state, std::span<const decode::Arm> arms,
                            std::span<const decode::Prompt> prompts,
                            std::span<const decode::SampleRequest> requests, bool share,
-                           std::size_t max_batch) {
+                           std::size_t max_batch, decode::GenerateEvents events = {}) {
   decode::GenerateOptions options;
   options.max_batch = max_batch;
   options.share = share;
-  decode::GenerateEvents events;
   events.on_generation = [](const decode::Generation&) {};
   events.on_failure = [&](const decode::GenerateFailure& failure) {
     state.SkipWithError(failure.message.c_str());
@@ -129,6 +128,59 @@ BENCHMARK_CAPTURE(sweep, alone, false, true)
     ->Name("sweep of 8 arms, not shared")
     ->Iterations(1)
     ->UseRealTime();
+
+// The time that the model's feed takes, from now on.
+double& time_feeds(plugin::Model& model) {
+  static trellis_status (*feed)(trellis_model*, trellis_feed_item*, std::size_t, trellis_error*);
+  static double seconds = 0;
+  if (feed == nullptr) {
+    feed = model.get()->feed;
+    model.get()->feed = [](trellis_model* self, trellis_feed_item* items, std::size_t count,
+                           trellis_error* error) {
+      trellis_status status = TRELLIS_OK;
+      seconds += seconds_of([&] { status = feed(self, items, count, error); });
+      return status;
+    };
+  }
+  seconds = 0;
+  return seconds;
+}
+
+// Where the time of the sweep goes, in hundredths: in the model, in the scheduler, and in what is
+// done for the samples of each arm (judging tokens, processors, strategy, moves).
+void profile(benchmark::State& state) {
+  const auto arms = standard_arms();
+  const auto prompts = standard_prompts();
+  const auto requests = decode::every_sample(arms, prompts.size(), 4, 1);
+  double& feeding = time_feeds(decoder());
+  std::vector<double> seconds(arms.size() + 1);  // the last: what is done for no arm
+  std::size_t current = arms.size();
+  double last = now();
+  decode::GenerateEvents events;
+  events.on_arm = [&](std::optional<std::size_t> arm) {
+    const double time = now();
+    seconds[current] += time - last;
+    last = time;
+    current = arm.value_or(arms.size());
+  };
+  decode::GenerateTotals totals;
+  for (auto _ : state) {
+    totals = run(state, arms, prompts, requests, true, 64, events);
+    events.on_arm(std::nullopt);
+  }
+  const auto percent = [&](double part) { return 100 * part / totals.seconds; };
+  state.counters["% model"] = percent(feeding);
+  state.counters["% scheduler"] = percent(seconds.back() - feeding);
+  double all = 0;
+  const char* const names[] = {"greedy", "temperature", "top-k", "top-p",
+                               "min-p",  "typical",     "beam",  "repetition penalty"};
+  for (std::size_t arm = 0; arm < arms.size(); ++arm) {
+    state.counters[std::string("% ") + names[arm]] = percent(seconds[arm]);
+    all += seconds[arm];
+  }
+  state.counters["% scheduler and strategies"] = percent(all + seconds.back() - feeding);
+}
+BENCHMARK(profile)->Name("time of the sweep of 8 arms")->Iterations(1)->UseRealTime();
 
 // Greedy samples of different prompts: nothing is shared.
 void batch(benchmark::State& state) {

@@ -24,7 +24,7 @@ ALLOWED = {
     "storage": ["storage/", "core/metrics/", "core/text/", "core/error.hpp"],
     "reports": ["reports/", "storage/", "core/metrics/", "core/text/", "core/error.hpp"],
     "experiments": ["experiments/", "reports/", "storage/", "core/plugin/", "core/decode/",
-                    "core/metrics/", "core/text/", "trellis/abi/", "trellis/sdk/settings.hpp",
+                    "core/kernels/targets.hpp", "core/metrics/", "core/text/", "trellis/abi/", "trellis/sdk/settings.hpp",
                     "core/error.hpp"],
     "plugins": ["plugins/", "trellis/", "core/text/", "core/metrics/", "core/kernels/",
                 "core/error.hpp"],

@@ -1,3 +1,4 @@
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +8,7 @@
 #include <limits>
 
 #include "core/error.hpp"
+#include "storage/migrations.hpp"
 #include "storage/queries.hpp"
 #include "storage/store.hpp"
 #include "tests/unit/storage_fixture.hpp"
@@ -247,6 +249,48 @@ TEST_F(StorageTest, TrialMetricsAndTotalsComeBack) {
   EXPECT_EQ(trial.metrics.at("none").value, std::nullopt);
   EXPECT_EQ(trial.totals.computed_tokens, 30U);
   EXPECT_EQ(trial.totals.seconds, 1.5);
+}
+
+// Delivered, computed, saved in prompts, saved after them, shared, states, bytes.
+std::string sweep_row(const std::filesystem::path& path) {
+  SQLite::Database database(path.string());
+  SQLite::Statement query(
+      database,
+      "SELECT delivered_tokens || '|' || computed_tokens || '|' || prompt_tokens_saved || '|' || "
+      "computed_tokens_saved || '|' || shared || '|' || peak_states || '|' || "
+      "ifnull(peak_state_bytes, 'unknown') FROM sweep_view");
+  if (!query.executeStep()) return "none";
+  return query.getColumn(0).getString();
+}
+
+TEST_F(StorageTest, SweepsSayWhatWasSharedAndWhatItTook) {
+  auto store = Store::open(path_, fixed_clock());
+  put_small(store);
+  SweepTotals totals{2, 4, 30, 10, 100, 50, 70, 6, 1.5};
+  store.put_sweep("m1", "task1", totals);
+  EXPECT_EQ(sweep_row(path_), "100|80|10|70|0.5|6|unknown");
+  totals.peak_state_bytes = 12345;
+  store.put_sweep("m1", "task1", totals);
+  EXPECT_EQ(sweep_row(path_), "100|80|10|70|0.5|6|12345");
+}
+
+TEST_F(StorageTest, SweepsOfTheSchemaBeforeAreKept) {
+  {
+    SQLite::Database database(path_.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    for (const auto text : migrations().first(3)) database.exec(std::string(text));
+    database.exec("PRAGMA user_version = 3");
+    database.exec("PRAGMA application_id = " + std::to_string(0x54524c53));
+    database.exec(
+        "INSERT INTO models (model, label, plugin, plugin_version, settings, task_label, "
+        "seed) VALUES ('m1', 'm', 'rnn', '1', '{}', '', 1)");
+    database.exec(
+        "INSERT INTO tasks (task, label, plugin, plugin_version, settings, metrics, "
+        "data_hash, test_examples) VALUES ('t1', 't', 'x', '1', '{}', '[]', '', 1)");
+    database.exec(
+        "INSERT INTO sweeps VALUES ('m1', 't1', 'now', 2, 4, 30, 10, 100, 50, 70, 6, 1.5)");
+  }
+  auto store = Store::open(path_, fixed_clock());
+  EXPECT_EQ(sweep_row(path_), "100|80|10|70|0.5|6|unknown");
 }
 
 TEST_F(StorageTest, ReaderNamesTheNearestExperiment) {

@@ -1,6 +1,7 @@
 // A model and a strategy that work until a moment which their settings name, and then do what their
 // name says: segfault, hang, wait for a file, eat memory, throw across the ABI, answer garbage,
-// chatter on every open descriptor, flood the standard error, or go mute by closing all of them.
+// chatter on every open descriptor, flood the standard error, go mute by closing all of them, or
+// waver: let the logits depend on the size of the batch.
 // For tests of whatever runs plugins. The model reads and writes bytes and answers every prompt
 // with "aaaa" and its end.
 #include <unistd.h>
@@ -186,7 +187,8 @@ class FaultyModel final : public sdk::Model, public sdk::Trainable {
       if (item.logits == nullptr) continue;
       std::fill_n(item.logits, item.row_count * kVocabSize, 0.0F);
       const auto best = state.after_prompt < kAnswerLength ? kFirstByte + 'a' : kEos;
-      const float height = struck && kFault == "garbage" ? NAN : 5;
+      float height = struck && kFault == "garbage" ? NAN : 5;
+      if (struck && kFault == "waver") height += 0x1p-20F * static_cast<float>(items.size());
       for (std::size_t r = 0; r < item.row_count; ++r) item.logits[r * kVocabSize + best] = height;
     }
   }
