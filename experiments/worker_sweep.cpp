@@ -247,7 +247,7 @@ void Sweep::send_totals(const decode::GenerateTotals& totals) const {
        {"totals", sweep_to_json({trials_.size(), requests_.size(), totals.prompt_tokens,
                                  totals.prompt_tokens_saved, totals.delivered_tokens,
                                  totals.computed_tokens, totals.computed_tokens_saved,
-                                 totals.peak_states, totals.peak_state_bytes, totals.seconds})}});
+                                 totals.peak_states, totals.seconds, totals.peak_state_bytes})}});
 }
 
 }  // namespace trellis::experiments

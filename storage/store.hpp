@@ -145,9 +145,9 @@ struct SweepTotals {
   std::uint64_t computed_tokens = 0;        ///< after the prompts
   std::uint64_t computed_tokens_saved = 0;  ///< that samples would have computed for themselves
   std::uint64_t peak_states = 0;            ///< most states of the model alive at one time
-  /// Most memory of these states; nothing where the model gives no figures.
-  std::optional<std::uint64_t> peak_state_bytes = {};
   double seconds = 0;
+  /// Most memory of the states; nothing where the model gives no figures.
+  std::optional<std::uint64_t> peak_state_bytes = {};
 };
 
 /// The time that rows are stamped with: ISO 8601, UTC.
