@@ -27,6 +27,7 @@ namespace {
 struct Border {
   double value = 0;
   std::size_t equals = 0;
+  bool more_equals = false;  ///< others are beyond it
 };
 
 }  // namespace
@@ -37,12 +38,38 @@ HWY_BEFORE_NAMESPACE();
 namespace trellis::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr double kLeast = -708;  // for `exponential`
+constexpr double kLeast = -708;  // e^-708 is the least normal double
 constexpr std::size_t kFew = 32;
 
-// More than sums of probabilities may differ by when they are taken in another order: half a
-// million of them, each off by less than 1e-15 of itself, added with an error of 1.2e-16 each.
+// More than sums of probabilities may differ by when they are taken in another order, half a
+// million of them added with an error of 1.2e-16 each, and with powers that are off by 1e-11 of
+// themselves.
 constexpr double kTolerance = 1e-9;
+
+// e^x within 1e-11 of itself, for x in [kLeast, 0]. Where that decides nothing, it is the same in
+// all targets; where it would, the definition decides.
+HWY_INLINE DoubleVector rough_exponential(DoubleVector x) {
+  const DoubleVector shifter = double_constant(elementary::kShifter);
+  const DoubleVector shifted = hn::MulAdd(x, double_constant(elementary::kLog2E), shifter);
+  const DoubleVector k = hn::Sub(shifted, shifter);
+  const DoubleVector ln2 = double_constant(elementary::kLn2High + elementary::kLn2Low);
+  const DoubleVector r = hn::NegMulAdd(k, ln2, x);
+  constexpr std::size_t kSkipped = 4;  // the series ends with r^9 / 9!
+  DoubleVector sum = double_constant(elementary::kExponentialTerms[kSkipped]);
+  HWY_UNROLL(10)
+  for (std::size_t i = kSkipped + 1; i < elementary::kExponentialTerms.size(); ++i) {
+    sum = hn::MulAdd(sum, r, double_constant(elementary::kExponentialTerms[i]));
+  }
+  const DoubleBits bits;
+  const auto power = hn::ShiftLeft<52>(hn::Add(hn::BitCast(bits, shifted), hn::Set(bits, 1023)));
+  return hn::Mul(sum, hn::BitCast(Doubles(), power));
+}
+
+double sum_of(DoubleVector vector) {
+  double lanes[kDoubleWidth];
+  hn::StoreU(vector, Doubles(), lanes);
+  return std::accumulate(lanes, lanes + kDoubleWidth, 0.0);
+}
 
 // Pairs of a value and its weight, in two arrays with a vector's room at their end.
 struct Pairs {
@@ -60,28 +87,32 @@ struct Pairs {
   }
 };
 
-// Lists the logits that have a weight of at least `least`, and returns the sum of all weights. The
-// weight of the greatest is 1.
-double weigh(std::span<const float> logits, float greatest, double least, Pairs& listed) {
+struct Weights {
+  double all = 0;
+  double listed = 0;
+};
+
+// Lists the logits that have a weight of at least `least`. The weight of the greatest is 1.
+Weights weigh(std::span<const float> logits, float greatest, double least, Pairs& listed) {
   const Doubles d;
   const DoubleVector bound = double_constant(least);
+  const DoubleVector lowest = double_constant(kLeast);
   const DoubleVector middle = double_constant(greatest);
-  DoubleVector sum = double_constant(0);
+  DoubleVector all = double_constant(0);
+  DoubleVector chosen_only = double_constant(0);
   for (std::size_t i = 0; i < logits.size(); i += kDoubleWidth) {
     const DoubleVector value =
         load_floats(logits.data() + i, logits.size() - i, -std::numeric_limits<float>::infinity());
     const DoubleVector distance = hn::Sub(value, middle);
-    const DoubleVector lowest = double_constant(kLeast);
     const auto weight =
-        hn::IfThenElseZero(hn::Ge(distance, lowest),
-                           exponential(hn::IfThenElse(hn::Lt(distance, lowest), lowest, distance)));
-    sum = hn::Add(sum, weight);
+        hn::IfThenElseZero(hn::Ge(distance, lowest), rough_exponential(hn::Max(distance, lowest)));
+    all = hn::Add(all, weight);
     const auto chosen = hn::Ge(weight, bound);
-    if (!hn::AllFalse(d, chosen)) listed.append(value, weight, chosen);
+    if (hn::AllFalse(d, chosen)) continue;
+    chosen_only = hn::Add(chosen_only, hn::IfThenElseZero(chosen, weight));
+    listed.append(value, weight, chosen);
   }
-  double lanes[kDoubleWidth];
-  hn::StoreU(sum, d, lanes);
-  return std::accumulate(lanes, lanes + kDoubleWidth, 0.0);
+  return {sum_of(all), sum_of(chosen_only)};
 }
 
 // The weights of what is greater than a pivot and of what equals it.
@@ -108,11 +139,7 @@ Parted part(const Pairs& from, double pivot, Pairs& greater, Pairs& less) {
     greater.append(value, weight, is_greater);
     less.append(value, weight, hn::Lt(value, middle));
   }
-  double lanes[2][kDoubleWidth];
-  hn::StoreU(greater_sum, d, lanes[0]);
-  hn::StoreU(equal_sum, d, lanes[1]);
-  Parted sums{std::accumulate(lanes[0], lanes[0] + kDoubleWidth, 0.0),
-              std::accumulate(lanes[1], lanes[1] + kDoubleWidth, 0.0)};
+  Parted sums{sum_of(greater_sum), sum_of(equal_sum)};
   for (; i < from.size; ++i) {
     const double value = from.values[i];
     const double weight = from.weights[i];
@@ -154,9 +181,8 @@ std::optional<Border> walk(const Pairs& pairs, double before, double wanted, dou
   std::sort(sorted.begin(), end, std::greater<>());
   Border border;
   for (auto at = sorted.begin(); at != end; ++at) {
-    border = at != sorted.begin() && at->first == border.value
-                 ? Border{border.value, border.equals + 1}
-                 : Border{at->first, 1};
+    const bool again = at != sorted.begin() && at->first == border.value;
+    border = {at->first, again ? border.equals + 1 : 1, at + 1 != end && at[1].first == at->first};
     before += at->second;
     if (std::fabs(before - wanted) <= tolerance) return std::nullopt;
     if (before > wanted) return border;
@@ -165,10 +191,10 @@ std::optional<Border> walk(const Pairs& pairs, double before, double wanted, dou
 }
 
 // The border at which the weights, from the greatest value on, pass `wanted`; nothing where
-// rounding would decide.
-std::optional<Border> find_border(Pairs pairs, Pairs other, double wanted, double tolerance) {
+// rounding would decide. `total`: the sum of the pairs' weights.
+std::optional<Border> find_border(Pairs pairs, Pairs other, double total, double wanted,
+                                  double tolerance) {
   double before = 0;  // the weight of all that is greater than these
-  double total = std::accumulate(pairs.weights, pairs.weights + pairs.size, 0.0);
   while (pairs.size > kFew) {
     const double pivot = guess_of(pairs, (wanted - before) / total);
     Pairs greater = pairs;
@@ -187,7 +213,8 @@ std::optional<Border> find_border(Pairs pairs, Pairs other, double wanted, doubl
       const double count = (wanted - through) / each;
       const double nearest = std::round(count);
       if (std::fabs(count - nearest) * each <= tolerance) return std::nullopt;
-      return Border{pivot, static_cast<std::size_t>(std::ceil(count))};
+      const auto kept = static_cast<std::size_t>(std::ceil(count));
+      return Border{pivot, kept, kept < equals};
     }
     before = through + sums.equal;
     total -= sums.greater + sums.equal;
@@ -210,8 +237,8 @@ std::optional<Border> border_of(std::span<const float> logits, float greatest, d
   // All weights below this add up to less than 1 - mass of the sum, which is 1 at least: the
   // nucleus is complete without them.
   const double least = 0.999 * (1 - mass) / static_cast<double>(logits.size());
-  const double sum = weigh(logits, greatest, least, pairs);
-  return find_border(pairs, other, mass * sum, kTolerance * sum);
+  const Weights sums = weigh(logits, greatest, least, pairs);
+  return find_border(pairs, other, sums.listed, mass * sums.all, kTolerance * sums.all);
 }
 
 }  // namespace
@@ -235,6 +262,7 @@ bool cut(std::span<float> logits, const Border& border, std::size_t at_least) {
     if (greater + border.equals < at_least) return false;
   }
   forbid_less(logits, value);
+  if (!border.more_equals) return true;
   std::size_t equals = 0;
   for (float& logit : logits) {
     if (logit == value && ++equals > border.equals) logit = kLowest;
