@@ -50,9 +50,12 @@ decode::Arm make_arm(const std::string& strategy, const json& settings,
   decode::Arm arm{plugin::Strategy::create(registry(), strategy,
                                            complete(plugin::Kind::strategy, strategy, settings)),
                   {}};
-  for (const auto& [id, value] : processors)
+  for (const auto& [id, value] : processors) {
+    const auto main = registry().get(plugin::Kind::logits_processor, id).json.at("primary");
     arm.processors.push_back(plugin::LogitsProcessor::create(
-        registry(), id, complete(plugin::Kind::logits_processor, id, {{id, value}})));
+        registry(), id,
+        complete(plugin::Kind::logits_processor, id, {{main.get<std::string>(), value}})));
+  }
   return arm;
 }
 
