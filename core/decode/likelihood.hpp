@@ -25,11 +25,12 @@ struct Likelihood {
   bool complete = true;                ///< false: the target was cut at the model's context
 };
 
-/// One answer a request, in order. Each is fed as one sequence, `max_batch` at a time.
-/// Throws Error(cancelled), what the model throws, or Error(plugin) for logits that are no
-/// distribution.
+/// One answer a request, in order. Each is fed as one sequence, `max_batch` at a time, in pieces of
+/// `feed_tokens` together: so many rows of logits are in memory at once. Throws Error(cancelled),
+/// what the model throws, or Error(plugin) for logits that are no distribution.
 std::vector<Likelihood> likelihoods(plugin::Model& model,
                                     std::span<const LikelihoodRequest> requests,
-                                    std::size_t max_batch, const std::function<bool()>& cancelled);
+                                    std::size_t max_batch, const std::function<bool()>& cancelled,
+                                    std::size_t feed_tokens = 512);
 
 }  // namespace trellis::decode

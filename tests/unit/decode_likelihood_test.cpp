@@ -81,11 +81,16 @@ TEST(Likelihood, DoesNotDependOnTheBatch) {
   }
   std::optional<std::vector<decode::Likelihood>> first;
   for (const std::size_t max_batch : {0U, 1U, 2U, 3U, 50U}) {
-    Table table(scrambled(7));
-    auto answers = score(table.model, requests, max_batch);
-    if (!first) first = answers;
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      EXPECT_EQ(answers[i].negative_log_likelihood, (*first)[i].negative_log_likelihood);
+    for (const std::size_t feed_tokens : {0U, 1U, 3U, 8U, 512U}) {
+      Table table(scrambled(7));
+      auto answers = decode::likelihoods(table.model, requests, max_batch, {}, feed_tokens);
+      if (!first) first = answers;
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        EXPECT_EQ(answers[i].negative_log_likelihood, (*first)[i].negative_log_likelihood);
+        EXPECT_EQ(answers[i].tokens, requests[i].target.size() + 1);
+      }
+      EXPECT_EQ(table.counts->live, 0U);
+      EXPECT_LE(table.counts->max_rows, std::max<std::size_t>(feed_tokens, 1));
     }
   }
 }

@@ -57,11 +57,12 @@ static trellis_status describe(const trellis_model* model, trellis_text_sink* si
   const ngram_model* self = self_of(model);
   const json_int_t vocab_size = (json_int_t)ngram_vocab_size(&self->vocabulary);
   json_t* json = json_pack(
-      "{s:I, s:i, s:I, s:n, s:i, s:[i], s:b, s:s, s:{s:s, s:I}, s:o}", "vocab_size", vocab_size,
-      "hidden_size", 0, "parameters", (json_int_t)self->counts.follower_count, "max_context", "bos",
-      NGRAM_BOS, "eos", NGRAM_EOS, "encoder_decoder", 0, "weights_hash", self->weights_hash,
-      "tokenizer", "kind", self->settings.bytes ? "byte" : "character", "vocab_size", vocab_size,
-      "specification", ngram_settings_json(&self->settings));
+      "{s:I, s:i, s:I, s:n, s:i, s:[i], s:b, s:s, s:{s:s, s:I}, s:{s:I, s:i}, s:o}", "vocab_size",
+      vocab_size, "hidden_size", 0, "parameters", (json_int_t)self->counts.follower_count,
+      "max_context", "bos", NGRAM_BOS, "eos", NGRAM_EOS, "encoder_decoder", 0, "weights_hash",
+      self->weights_hash, "tokenizer", "kind", self->settings.bytes ? "byte" : "character",
+      "vocab_size", vocab_size, "state_bytes", "per_state", (json_int_t)sizeof(trellis_state),
+      "per_token", 0, "specification", ngram_settings_json(&self->settings));
   return ngram_write_json(json, sink, error);
 }
 
