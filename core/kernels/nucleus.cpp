@@ -92,8 +92,24 @@ struct Weights {
   double listed = 0;
 };
 
-// Lists the logits that have a weight of at least `least`. The weight of the greatest is 1.
-Weights weigh(std::span<const float> logits, float greatest, double least, Pairs& listed) {
+// By what a token comes first: its logit, or how near its surprise is to the entropy.
+struct ByLogit {
+  HWY_INLINE DoubleVector operator()(DoubleVector logit) const { return logit; }
+};
+struct ByTypicality {
+  double log_sum_exp;
+  double entropy;
+  HWY_INLINE DoubleVector operator()(DoubleVector logit) const {
+    const DoubleVector surprise = hn::Sub(double_constant(log_sum_exp), logit);
+    return hn::Neg(hn::Abs(hn::Sub(surprise, double_constant(entropy))));
+  }
+};
+
+// Lists the values of the logits that have a weight of at least `least`. The weight of the greatest
+// logit is 1.
+template <typename Value>
+Weights weigh(std::span<const float> logits, float greatest, double least, const Value& value_of,
+              Pairs& listed) {
   const Doubles d;
   const DoubleVector bound = double_constant(least);
   const DoubleVector lowest = double_constant(kLeast);
@@ -101,16 +117,16 @@ Weights weigh(std::span<const float> logits, float greatest, double least, Pairs
   DoubleVector all = double_constant(0);
   DoubleVector chosen_only = double_constant(0);
   for (std::size_t i = 0; i < logits.size(); i += kDoubleWidth) {
-    const DoubleVector value =
+    const DoubleVector logit =
         load_floats(logits.data() + i, logits.size() - i, -std::numeric_limits<float>::infinity());
-    const DoubleVector distance = hn::Sub(value, middle);
+    const DoubleVector distance = hn::Sub(logit, middle);
     const auto weight =
         hn::IfThenElseZero(hn::Ge(distance, lowest), rough_exponential(hn::Max(distance, lowest)));
     all = hn::Add(all, weight);
     const auto chosen = hn::Ge(weight, bound);
     if (hn::AllFalse(d, chosen)) continue;
     chosen_only = hn::Add(chosen_only, hn::IfThenElseZero(chosen, weight));
-    listed.append(value, weight, chosen);
+    listed.append(value_of(logit), weight, chosen);
   }
   return {sum_of(all), sum_of(chosen_only)};
 }
@@ -225,8 +241,9 @@ std::optional<Border> find_border(Pairs pairs, Pairs other, double total, double
   return walk(pairs, before, wanted, tolerance);
 }
 
-std::optional<Border> border_of(std::span<const float> logits, float greatest, double mass,
-                                NucleusScratch& scratch) {
+template <typename Value>
+std::optional<Border> find(std::span<const float> logits, double mass, double least,
+                           const Value& value_of, NucleusScratch& scratch) {
   const std::size_t room = logits.size() + kDoubleWidth;
   if (scratch.values.size() < 2 * room) {
     scratch.values.resize(2 * room);
@@ -234,11 +251,23 @@ std::optional<Border> border_of(std::span<const float> logits, float greatest, d
   }
   Pairs pairs{scratch.values.data(), scratch.weights.data()};
   const Pairs other{scratch.values.data() + room, scratch.weights.data() + room};
+  const Weights sums = weigh(logits, logits[argmax(logits)], least, value_of, pairs);
+  return find_border(pairs, other, sums.listed, mass * sums.all, kTolerance * sums.all);
+}
+
+std::optional<Border> nucleus_border(std::span<const float> logits, double mass,
+                                     NucleusScratch& scratch) {
   // All weights below this add up to less than 1 - mass of the sum, which is 1 at least: the
   // nucleus is complete without them.
   const double least = 0.999 * (1 - mass) / static_cast<double>(logits.size());
-  const Weights sums = weigh(logits, greatest, least, pairs);
-  return find_border(pairs, other, sums.listed, mass * sums.all, kTolerance * sums.all);
+  return find(logits, mass, least, ByLogit(), scratch);
+}
+
+std::optional<Border> typical_border(std::span<const float> logits, double mass,
+                                     const Distribution& distribution, NucleusScratch& scratch) {
+  constexpr double kAny = std::numeric_limits<double>::min();
+  const ByTypicality value_of{distribution.log_sum_exp, distribution.entropy};
+  return find(logits, mass, kAny, value_of, scratch);
 }
 
 }  // namespace
@@ -249,7 +278,8 @@ HWY_AFTER_NAMESPACE();
 namespace trellis::kernels {
 namespace {
 
-HWY_EXPORT(border_of);
+HWY_EXPORT(nucleus_border);
+HWY_EXPORT(typical_border);
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
@@ -270,6 +300,11 @@ bool cut(std::span<float> logits, const Border& border, std::size_t at_least) {
   return true;
 }
 
+// How far a token's surprise is from the expected one.
+double distance_of(float logit, const Distribution& distribution) {
+  return std::abs(distribution.log_sum_exp - static_cast<double>(logit) - distribution.entropy);
+}
+
 // The greatest logit always has some probability.
 void cut_impossible(std::span<float> logits) {
   const double sum = log_sum_exp(logits);
@@ -288,8 +323,7 @@ void keep_nucleus(std::span<float> logits, double mass, std::size_t at_least,
     return;
   }
   if (mass < 1) {
-    const float greatest = logits[argmax(logits)];
-    const auto border = HWY_DYNAMIC_DISPATCH(border_of)(logits, greatest, mass, scratch);
+    const auto border = HWY_DYNAMIC_DISPATCH(nucleus_border)(logits, mass, scratch);
     if (border && cut(logits, *border, at_least)) return;
   }
   keep_nucleus_by_sorting(logits, mass, at_least);
@@ -311,6 +345,53 @@ void keep_nucleus_by_sorting(std::span<float> logits, double mass, std::size_t a
     const bool beyond = mass < 1 ? before >= mass : probability == 0;
     if (place >= at_least && beyond) logits[order[place]] = kLowest;
     before += probability;
+  }
+}
+
+void keep_typical(std::span<float> logits, double mass, std::size_t at_least,
+                  NucleusScratch& scratch) {
+  if (!has_choice(logits)) return;
+  const auto distribution = describe_distribution(logits);
+  const auto border = HWY_DYNAMIC_DISPATCH(typical_border)(logits, mass, distribution, scratch);
+  const auto is_beyond = [&](float logit) {
+    return distance_of(logit, distribution) > -border->value;
+  };
+  const auto enough = [&] {
+    const auto beyond = std::count_if(logits.begin(), logits.end(), is_beyond);
+    return logits.size() - static_cast<std::size_t>(beyond) >= at_least;
+  };
+  if (!border || (at_least > 1 && !enough())) {
+    keep_typical_by_sorting(logits, mass, at_least);
+    return;
+  }
+  for (float& logit : logits) {
+    if (is_beyond(logit)) logit = kLowest;
+  }
+}
+
+void keep_typical_by_sorting(std::span<float> logits, double mass, std::size_t at_least) {
+  const auto distribution = describe_distribution(logits);
+  if (!std::isfinite(distribution.log_sum_exp)) return;
+  std::vector<double> probabilities(logits.size());
+  softmax(logits, probabilities);
+  std::vector<double> distances(logits.size());
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    distances[i] = distance_of(logits[i], distribution);
+  }
+  std::vector<std::uint32_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return distances[a] != distances[b] ? distances[a] < distances[b] : a < b;
+  });
+  double sum = 0;
+  std::size_t last = 0;  // the place of the one that crosses the mass
+  for (; last + 1 < order.size(); ++last) {
+    sum += probabilities[order[last]];
+    if (sum >= mass) break;
+  }
+  const double farthest = distances[order[last]];
+  for (std::size_t place = at_least; place < order.size(); ++place) {
+    if (distances[order[place]] > farthest) logits[order[place]] = kLowest;
   }
 }
 

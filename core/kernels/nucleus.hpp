@@ -1,5 +1,6 @@
-/// The nucleus of a distribution: the most probable tokens that together hold a share of the mass
-/// (Holtzman et al. 2020).
+/// The tokens of a distribution that together hold a share of the mass: the most probable ones (its
+/// nucleus, Holtzman et al. 2020), or those whose surprise is nearest to the expected one (locally
+/// typical sampling, Meister et al. 2023).
 #pragma once
 
 #include <cstddef>
@@ -27,5 +28,15 @@ void keep_nucleus(std::span<float> logits, double mass, std::size_t at_least,
 
 /// The definition: sorts all logits and adds up their probabilities in that order, in doubles.
 void keep_nucleus_by_sorting(std::span<float> logits, double mass, std::size_t at_least);
+
+/// Makes -infinity of all logits but the typical ones: in the order of |-log p - entropy|, a token
+/// stays while the mass before it is below `mass`, which lies in (0, 1], and so do all that are as
+/// far from the entropy as the last of them; and the first `at_least`, of equals the lower index
+/// first, stay in any case. Logits that are no distribution are left as they are.
+void keep_typical(std::span<float> logits, double mass, std::size_t at_least,
+                  NucleusScratch& scratch);
+
+/// The definition, as above.
+void keep_typical_by_sorting(std::span<float> logits, double mass, std::size_t at_least);
 
 }  // namespace trellis::kernels

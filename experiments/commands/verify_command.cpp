@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 
 #include "core/kernels/targets.hpp"
@@ -68,6 +69,15 @@ void print_table(const std::vector<Variation>& variations,
   for (const auto& note : notes) std::cout << note << '\n';
 }
 
+// With the data it was trained on where that tells two apart.
+std::string label_of(const Plan& plan, std::size_t model) {
+  const auto& record = plan.models[model].record;
+  const auto alike =
+      std::count_if(plan.models.begin(), plan.models.end(),
+                    [&](const PlannedModel& other) { return other.record.label == record.label; });
+  return alike > 1 ? record.label + " · " + record.task_label : record.label;
+}
+
 int verify(const CommandContext& context, VerifyArguments arguments) {
   const auto stop_requests = count_stop_signals();
   const auto registry = context.make_registry();
@@ -90,8 +100,8 @@ int verify(const CommandContext& context, VerifyArguments arguments) {
   std::size_t samples = 0;
   for (std::size_t m = 0; m < plan.models.size(); ++m) {
     const auto say = [&](const std::string& what) { progress.begin(0, what, std::nullopt, 0); };
-    models.push_back({plan.models[m].record.label,
-                      verify_model(plan, config, m, options, all, stop_requests, say)});
+    models.push_back(
+        {label_of(plan, m), verify_model(plan, config, m, options, all, stop_requests, say)});
     progress.end(0);
     for (const auto& row : models.back().rows) good = good && row.difference.empty();
     samples += models.back().rows.front().samples;

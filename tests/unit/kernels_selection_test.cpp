@@ -165,6 +165,41 @@ TEST(Nucleus, EqualsSorting) {
   });
 }
 
+TEST(Typical, EqualsSorting) {
+  const auto cases = many_logits();
+  in_every_target([&] {
+    kernels::NucleusScratch scratch;
+    for (const auto& logits : cases) {
+      for (const double mass : {1e-9, 0.1, 0.5, 0.9, 0.999999}) {
+        for (const std::size_t at_least : {1U, 40U}) {
+          auto expected = logits;
+          auto actual = logits;
+          kernels::keep_typical_by_sorting(expected, mass, at_least);
+          kernels::keep_typical(actual, mass, at_least, scratch);
+          ASSERT_EQ(actual, expected) << mass << ", " << at_least << ", " << logits.size();
+        }
+      }
+    }
+  });
+}
+
+TEST(Typical, KeepsWhatIsNearestToTheEntropy) {
+  // Probabilities 0.6, 0.2, 0.1, 0.1: the entropy is 1.089 nats; the surprises 0.511, 1.609, 2.303
+  // are 0.578, 0.520 and 1.214 away. So the second comes first, and 0.2 is below a mass of 0.7.
+  const std::vector<float> logits = {std::log(0.6F), std::log(0.2F), std::log(0.1F),
+                                     std::log(0.1F)};
+  kernels::NucleusScratch scratch;
+  auto kept = logits;
+  kernels::keep_typical(kept, 0.15, 1, scratch);
+  EXPECT_EQ(kept, (std::vector<float>{-kInfinity, logits[1], -kInfinity, -kInfinity}));
+  kept = logits;
+  kernels::keep_typical(kept, 0.7, 1, scratch);
+  EXPECT_EQ(kept, (std::vector<float>{logits[0], logits[1], -kInfinity, -kInfinity}));
+  kept = logits;
+  kernels::keep_typical(kept, 0.85, 1, scratch);
+  EXPECT_EQ(kept, logits) << "equals stay together";
+}
+
 TEST(Nucleus, DecidesByTheSumWhereTheBorderIsExact) {
   // Probabilities of a half, a quarter, an eighth ...: a mass of 0.75 is reached by two tokens.
   std::vector<float> logits;
