@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/kernels/selection.hpp"
@@ -67,10 +69,9 @@ HWY_INLINE void scramble(const NoisePlace& place, std::uint32_t first, std::uint
   const auto pair1 = hn::Or(hn::And(word2, low), hn::ShiftLeft<32>(word3));
   std::uint64_t pairs[2 * kDoubleWidth];
   hn::StoreInterleaved2(pair0, pair1, d, pairs);
-  for (std::size_t i = 0; i < 2 * kDoubleWidth; ++i) {
-    bits[2 * i] = static_cast<std::uint32_t>(pairs[i]);
-    bits[2 * i + 1] = static_cast<std::uint32_t>(pairs[i] >> 32U);
-  }
+  // The lower half of a number lies first.
+  static_assert(std::endian::native == std::endian::little);
+  std::memcpy(bits, pairs, sizeof pairs);
 }
 
 // The random bits of the tokens from `first` on, a multiple of four.
