@@ -38,8 +38,9 @@ HWY_BEFORE_NAMESPACE();
 namespace trellis::kernels::HWY_NAMESPACE {
 namespace {
 
-constexpr double kLeast = -708;  // e^-708 is the least normal double
-constexpr std::size_t kFew = 32;
+constexpr double kLeast = -708;    // e^-708 is the least normal double
+constexpr std::size_t kFew = 32;   // pairs that are walked in order
+constexpr std::size_t kSeen = 16;  // pairs that a pivot is guessed from
 
 // More than sums of probabilities may differ by when they are taken in another order, half a
 // million of them added with an error of 1.2e-16 each, and with powers that are off by 1e-11 of
@@ -173,10 +174,10 @@ Parted part(const Pairs& from, double pivot, Pairs& greater, Pairs& less) {
 
 // One of the values: of a few, the one at which the weights pass `share` of all.
 double guess_of(const Pairs& pairs, double share) {
-  std::array<std::pair<double, double>, kFew> seen;
+  std::array<std::pair<double, double>, kSeen> seen;
   double all = 0;
-  for (std::size_t i = 0; i < kFew; ++i) {
-    const std::size_t at = (2 * i + 1) * pairs.size / (2 * kFew);
+  for (std::size_t i = 0; i < kSeen; ++i) {
+    const std::size_t at = (2 * i + 1) * pairs.size / (2 * kSeen);
     seen[i] = {pairs.values[at], pairs.weights[at]};
     all += pairs.weights[at];
   }
