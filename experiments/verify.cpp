@@ -22,7 +22,8 @@ using Samples = std::map<SampleKey, storage::SampleRecord>;
 
 struct Outcome {
   Samples samples;
-  std::string failure;  // the first thing that went wrong
+  std::string failure;         // the first thing that went wrong
+  std::string sample_failure;  // with one sample; the others may be as they should be
 };
 
 // Thrown through run_worker, which kills the worker then.
@@ -120,17 +121,20 @@ class ModelVerifier {
     return outcome;
   }
 
-  /// The first difference in a line, or nothing.
+  /// The first difference in a line, or nothing. A sample that fails must fail in both.
   std::string difference(const Outcome& expected, const Outcome& actual) const {
     if (!actual.failure.empty()) return actual.failure;
     for (const auto& [key, sample] : expected.samples) {
       const auto found = actual.samples.find(key);
-      const auto what = found == actual.samples.end() ? std::string("it was not made")
-                                                      : difference(sample, found->second);
-      if (what.empty()) continue;
-      const auto& trial = job_.model.trials[std::get<0>(key)];
-      return fmt::format("{} · {}: example {}, sample {}: {}", plan_.tasks[trial.task].label,
-                         trial.strategy_label, sample.example_id, sample.sample_index, what);
+      const auto what = found != actual.samples.end()   ? difference(sample, found->second)
+                        : actual.sample_failure.empty() ? "it was not made"
+                                                        : actual.sample_failure;
+      if (!what.empty()) return place_of(key, sample) + what;
+    }
+    for (const auto& [key, sample] : actual.samples) {
+      if (!expected.samples.contains(key)) {
+        return place_of(key, sample) + "it was made, though it failed before";
+      }
     }
     return {};
   }
@@ -161,6 +165,12 @@ class ModelVerifier {
     return {};
   }
 
+  std::string place_of(const SampleKey& key, const storage::SampleRecord& sample) const {
+    const auto& trial = job_.model.trials[std::get<0>(key)];
+    return fmt::format("{} · {}: example {}, sample {}: ", plan_.tasks[trial.task].label,
+                       trial.strategy_label, sample.example_id, sample.sample_index);
+  }
+
   // Adds what a worker makes; `enough` samples end it, 0: all that there are.
   void work(const Job& job, std::size_t enough, Outcome& outcome) const {
     const auto fail = [&](const std::string& message) {
@@ -169,8 +179,9 @@ class ModelVerifier {
     try {
       const auto failure = run_worker(job, options_, stop_requests_, [&](const auto& event) {
         const auto& kind = event.at("event").template get_ref<const std::string&>();
-        if (kind == "sample_failed" || kind == "trial_failed") {
-          fail(event.at("message").template get<std::string>());
+        if (kind == "trial_failed") fail(event.at("message").template get<std::string>());
+        if (kind == "sample_failed" && outcome.sample_failure.empty()) {
+          outcome.sample_failure = event.at("message").template get<std::string>();
         }
         if (kind != "sample") return;
         auto sample = sample_from_json(event.at("sample"));
@@ -180,6 +191,7 @@ class ModelVerifier {
         if (enough > 0 && outcome.samples.size() >= enough) throw Enough();
       });
       if (!failure.empty()) fail(failure);
+      if (outcome.samples.empty() && !outcome.sample_failure.empty()) fail(outcome.sample_failure);
     } catch (const Enough&) {
       // As it was meant.
     }

@@ -44,6 +44,10 @@ class VerifyTest(RunCase):
         self.assertEqual(result.stdout.count("killed by signal 11"), 1)
         self.assertRegex(self.cells(result)["batch 256"], r"failed \[1\] +equal")
 
+    def test_a_model_that_gives_no_numbers_is_named(self):
+        result = self.verify(HEAD + faulty("model", "garbage", "feed") + GREEDY)
+        self.assert_ends(result, 1, "[1] garbage, batch 1: the model gave no usable logits")
+
     def test_models_of_a_run_are_taken_and_its_database_is_left_alone(self):
         text = HEAD + NGRAM + GREEDY
         self.assert_ends(self.run_config(text), 0)
