@@ -99,19 +99,21 @@ class Planner {
 
   ArmDescription describe(const StrategySpec& spec) {
     const auto& description = registry_.get(Kind::strategy, spec.plugin);
+    bool stochastic = description.json.value("stochastic", false);
     json processors = json::array();
     for (const auto& processor : spec.processors) {
-      processors.push_back(
-          {{"plugin", processor.plugin},
-           {"version", registry_.get(Kind::logits_processor, processor.plugin).version},
-           {"settings", processor.settings}});
+      const auto& chosen = registry_.get(Kind::logits_processor, processor.plugin);
+      stochastic = stochastic || chosen.json.value("stochastic", false);
+      processors.push_back({{"plugin", processor.plugin},
+                            {"version", chosen.version},
+                            {"settings", processor.settings}});
     }
     return {&spec,
             {{"plugin", spec.plugin},
              {"version", description.version},
              {"settings", spec.settings},
              {"processors", processors}},
-            description.json.value("stochastic", false)};
+            stochastic};
   }
 
   std::size_t add_model(const ModelSpec& spec, std::size_t task, std::uint64_t seed) {

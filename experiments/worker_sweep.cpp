@@ -38,12 +38,14 @@ void add_likelihood(storage::SampleRecord& record, const decode::Likelihood& lik
   record.metrics["bits_per_byte"] = stored(metrics::bits_per_byte(sum, bytes));
 }
 
-decode::Arm make_arm(plugin::Registry& registry, const TrialJob& trial) {
+decode::Arm make_arm(plugin::Registry& registry, const plugin::Model& model,
+                     const TrialJob& trial) {
   decode::Arm arm{
       plugin::Strategy::create(registry, trial.strategy.plugin, trial.strategy.settings), {}};
   for (const auto& processor : trial.processors) {
     arm.processors.push_back(
         plugin::LogitsProcessor::create(registry, processor.plugin, processor.settings));
+    arm.processors.back().bind(model);
   }
   return arm;
 }
@@ -70,7 +72,7 @@ void Sweep::make_arms() {
   for (std::size_t i = 0; i < trials_.size();) {
     try {
       mark(i);
-      arms_.push_back(make_arm(context_.registry, *trials_[i]));
+      arms_.push_back(make_arm(context_.registry, model_, *trials_[i]));
       ++i;
     } catch (const Error& error) {
       context_.send({{"event", "trial_failed"},

@@ -270,7 +270,12 @@ std::vector<SampleRequest> every_sample(std::span<const Arm> arms, std::size_t p
   std::vector<SampleRequest> requests;
   for (std::size_t prompt = 0; prompt < prompts; ++prompt) {
     for (std::size_t arm = 0; arm < arms.size(); ++arm) {
-      const std::uint32_t count = arms[arm].strategy.needs().stochastic ? samples : 1;
+      const auto& processors = arms[arm].processors;
+      const bool stochastic =
+          arms[arm].strategy.needs().stochastic ||
+          std::any_of(processors.begin(), processors.end(),
+                      [](const auto& processor) { return processor.stochastic(); });
+      const std::uint32_t count = stochastic ? samples : 1;
       for (std::uint32_t sample = 0; sample < count; ++sample) {
         requests.push_back({prompt, arm, sample, seed, 0});
       }

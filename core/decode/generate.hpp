@@ -28,7 +28,8 @@ struct Prompt {
   std::size_t max_new_tokens = 0;  ///< at least 1
 };
 
-/// A strategy with its processors, which are applied by ascending rank.
+/// A strategy with its processors, which are applied by ascending rank and have been bound to the
+/// model.
 struct Arm {
   plugin::Strategy strategy;
   std::vector<plugin::LogitsProcessor> processors;
@@ -123,8 +124,8 @@ struct GenerateEvents {
 /// A clock for tests: seconds since any fixed moment.
 using Clock = std::function<double()>;
 
-/// Every sample of every arm on every prompt, prompt by prompt, so that arms share; an arm that is
-/// not stochastic makes one.
+/// Every sample of every arm on every prompt, prompt by prompt, so that arms share; an arm
+/// without chance in strategy or processors makes one.
 std::vector<SampleRequest> every_sample(std::span<const Arm> arms, std::size_t prompts,
                                         std::uint32_t samples, std::uint64_t seed);
 

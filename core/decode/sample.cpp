@@ -186,13 +186,18 @@ void Sample::process(const Hypothesis& hypothesis, std::size_t row, std::span<fl
   } else {
     std::copy(logits.begin(), logits.end(), scores.begin());
   }
+  const auto noise = noise_abi(noise_key_);
   const trellis_sequence sequence{sizeof(trellis_sequence),
                                   start_->tokens.decoder.data(),
                                   start_->tokens.decoder.size(),
                                   hypothesis.tokens.data(),
                                   node->depth(),
                                   facts.eos.data(),
-                                  facts.eos.size()};
+                                  facts.eos.size(),
+                                  start_->tokens.encoder.data(),
+                                  start_->tokens.encoder.size(),
+                                  start_->limit,
+                                  &noise};
   for (const auto* processor : arm_.processors) processor->apply(sequence, scores);
   if (!kernels::has_choice(scores)) {
     throw Error(Fault::plugin, fmt::format("after {} tokens the processors left no token to choose",

@@ -84,11 +84,12 @@ inline void require_size(std::string_view what, std::uint32_t given, std::size_t
 }
 
 /// `object` as it is, once it is known to be there, whole, and able to be destroyed. Otherwise it
-/// is left alone, since a struct that ends early has no `destroy` to call.
+/// is left alone, since a struct that ends early has no `destroy` to call. `needed`: bytes that a
+/// plugin of the oldest ABI fills in.
 template <typename Object>
-Object* adopt(std::string_view what, Object* object) {
+Object* adopt(std::string_view what, Object* object, std::size_t needed = sizeof(Object)) {
   if (object == nullptr) throw Error(Fault::plugin, fmt::format("{}: the plugin made none", what));
-  require_size(what, object->struct_size, sizeof(Object));
+  require_size(what, object->struct_size, needed);
   if (object->destroy == nullptr) {
     throw Error(Fault::plugin, fmt::format("{}: its struct lacks destroy", what));
   }

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
 #include "core/plugin/boundary.hpp"
 
 namespace trellis::plugin {
@@ -40,6 +44,43 @@ StrategyNeeds parse_needs(const nlohmann::json& description, const nlohmann::jso
   return needs;
 }
 
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(' ');
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(' ') + 1 - first);
+}
+
+// Some tokenizers write what they do not know with an unknown symbol and drop spaces at the ends:
+// the former is no token of this text.
+std::vector<std::int32_t> encode_exactly(const Model& model, std::string_view text) {
+  auto tokens = model.encode(text);
+  const auto again = model.decode(tokens);
+  if (tokens.empty() || trimmed(again) != trimmed(text)) {
+    throw Error(Fault::usage,
+                fmt::format("\"{}\": the model's vocabulary cannot write it (it reads "
+                            "\"{}\"); name its tokens by their ids",
+                            text, again));
+  }
+  return tokens;
+}
+
+trellis_status encode_for_processor(void* context, trellis_span text, trellis_token_sink* tokens,
+                                    trellis_error* error) {
+  std::string problem;
+  try {
+    const auto encoded =
+        encode_exactly(*static_cast<const Model*>(context), {text.data, text.size});
+    tokens->write(tokens->context, encoded.data(), encoded.size());
+    return TRELLIS_OK;
+  } catch (const std::exception& exception) {
+    problem = one_line(exception.what());
+  }
+  const std::size_t size = std::min(problem.size(), sizeof error->message - 1);
+  std::memcpy(error->message, problem.data(), size);
+  error->message[size] = '\0';
+  return TRELLIS_INVALID_ARGUMENT;
+}
+
 }  // namespace
 
 LogitsProcessor LogitsProcessor::create(Registry& registry, std::string_view id,
@@ -55,12 +96,29 @@ LogitsProcessor LogitsProcessor::create(Registry& registry, std::string_view id,
   if (rank != description.end() && !rank->is_number()) {
     throw Error(Fault::plugin, fmt::format("logits_processor {}: its rank is not a number", id));
   }
-  return LogitsProcessor(processor, description.value("rank", 600.0));
+  const auto stochastic = description.find("stochastic");
+  if (stochastic != description.end() && !stochastic->is_boolean()) {
+    throw Error(Fault::plugin,
+                fmt::format("logits_processor {}: its stochastic is not true or false", id));
+  }
+  return LogitsProcessor(processor, description.value("rank", 600.0),
+                         description.value("stochastic", false));
 }
 
-LogitsProcessor::LogitsProcessor(trellis_logits_processor* processor, double rank)
-    : processor_(adopt("logits_processor", processor)), rank_(rank) {
+LogitsProcessor::LogitsProcessor(trellis_logits_processor* processor, double rank, bool stochastic)
+    : processor_(adopt("logits_processor", processor, offsetof(trellis_logits_processor, bind))),
+      rank_(rank),
+      stochastic_(stochastic) {
   if (!processor->apply) throw Error(Fault::plugin, "logits_processor: its struct lacks apply");
+}
+
+void LogitsProcessor::bind(const Model& model) {
+  if (processor_->struct_size < sizeof(trellis_logits_processor) || !processor_->bind) return;
+  const trellis_vocabulary vocabulary{sizeof vocabulary, const_cast<Model*>(&model),
+                                      model.facts().vocab_size, &encode_for_processor};
+  call("logits_processor", [&](trellis_error* error) {
+    return processor_->bind(processor_.get(), &vocabulary, error);
+  });
 }
 
 void LogitsProcessor::apply(const trellis_sequence& sequence, std::span<float> logits) const {

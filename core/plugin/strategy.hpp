@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/plugin/model.hpp"
 #include "core/plugin/registry.hpp"
 #include "trellis/abi/strategy.h"
 
@@ -18,11 +19,15 @@ class LogitsProcessor {
   static LogitsProcessor create(Registry& registry, std::string_view id,
                                 const nlohmann::json& settings);
   /// Takes one made elsewhere (tests). Owns it.
-  LogitsProcessor(trellis_logits_processor* processor, double rank);
+  LogitsProcessor(trellis_logits_processor* processor, double rank, bool stochastic = false);
 
+  /// Tells it of the model whose logits it will see, before the first apply. Throws Error when its
+  /// settings name tokens that the model does not have.
+  void bind(const Model& model);
   /// logits: [vocab_size], changed in place. Throws Error.
   void apply(const trellis_sequence& sequence, std::span<float> logits) const;
   double rank() const { return rank_; }
+  bool stochastic() const { return stochastic_; }
 
  private:
   struct Destroy {
@@ -30,6 +35,7 @@ class LogitsProcessor {
   };
   std::unique_ptr<trellis_logits_processor, Destroy> processor_;
   double rank_;
+  bool stochastic_;
 };
 
 /// One search over one sample. Must not outlive its strategy.

@@ -40,6 +40,8 @@ std::string range_of(const plugin::Setting& setting) {
 void show_one(const plugin::Description& description) {
   std::cout << fmt::format("{} {} {}\n  {}\n", to_string(description.kind), description.id,
                            description.version, description.summary);
+  const auto formula = description.json.value("formula", "");
+  if (!formula.empty()) std::cout << "  " << formula << '\n';
   if (!description.reference.empty()) std::cout << "  " << description.reference << '\n';
   for (const auto& metric : description.json.value("metrics", nlohmann::json::array())) {
     std::cout << fmt::format("  metric {}: {}\n", metric.at("name").get<std::string>(),

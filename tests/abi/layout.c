@@ -124,13 +124,26 @@ MEMBER(trellis_sequence, tokens, 24);
 MEMBER(trellis_sequence, token_count, 32);
 MEMBER(trellis_sequence, eos, 40);
 MEMBER(trellis_sequence, eos_count, 48);
-SIZE(trellis_sequence, 56);
+/* 1.1 */
+MEMBER(trellis_sequence, encoder, 56);
+MEMBER(trellis_sequence, encoder_count, 64);
+MEMBER(trellis_sequence, max_new_tokens, 72);
+MEMBER(trellis_sequence, noise, 80);
+SIZE(trellis_sequence, 88);
+
+MEMBER(trellis_vocabulary, struct_size, 0);
+MEMBER(trellis_vocabulary, context, 8);
+MEMBER(trellis_vocabulary, vocab_size, 16);
+MEMBER(trellis_vocabulary, encode, 24);
+SIZE(trellis_vocabulary, 32);
 
 MEMBER(trellis_logits_processor, struct_size, 0);
 MEMBER(trellis_logits_processor, self, 8);
 MEMBER(trellis_logits_processor, destroy, 16);
 MEMBER(trellis_logits_processor, apply, 24);
-SIZE(trellis_logits_processor, 32);
+/* 1.1 */
+MEMBER(trellis_logits_processor, bind, 32);
+SIZE(trellis_logits_processor, 40);
 
 MEMBER(trellis_logits_processor_factory, struct_size, 0);
 MEMBER(trellis_logits_processor_factory, describe, 8);

@@ -29,7 +29,7 @@ extern "C" {
 
 /* A plugin loads when its major equals the host's and its minor is not above the host's. */
 #define TRELLIS_ABI_MAJOR 1
-#define TRELLIS_ABI_MINOR 0
+#define TRELLIS_ABI_MINOR 1
 
 #if defined(_WIN32)
 #define TRELLIS_EXPORT __declspec(dllexport)
@@ -110,6 +110,7 @@ typedef struct trellis_plugin_entry_v1 {
  *    "version": "1.0.0",                   part of a trial's identity
  *    "summary": "one sentence",
  *    "reference": "paper or definition",   optional
+ *    "formula": "one line for people",     optional
  *    "settings": [
  *      {"name": "k", "type": "integer",    integer | number | boolean | string | choice | list
  *       "default": 50,                     absent: must be given

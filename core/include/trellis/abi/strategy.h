@@ -57,6 +57,29 @@ extern "C" {
 #define TRELLIS_STRATEGY_FACTORY "trellis.strategy/1"
 #define TRELLIS_LOGITS_PROCESSOR_FACTORY "trellis.logits_processor/1"
 
+/* Noise: a pure function of seed, example, sample, position and token, so that two strategies that
+ * look at the same place draw the same numbers (common random numbers). */
+typedef struct trellis_noise {
+  uint32_t struct_size;
+  void* context;
+  /* Standard Gumbel noise for each token id 0..count-1 at `position`, counted from the first
+   * generated token. out: [count] */
+  void (*gumbel)(void* context, uint64_t position, float* out, size_t count);
+  /* One number in [0, 1) for `position` and `draw`, for choices that are not about a token.
+   * Strategies draw numbers below TRELLIS_PROCESSOR_DRAWS, logits processors from there on. */
+  double (*uniform)(void* context, uint64_t position, uint32_t draw);
+  /* What follows was added later: struct_size says whether the host has it.
+   * The noise of the listed token ids only: out[i] is that of tokens[i]. Worth it where few tokens
+   * are left. tokens, out: [count] */
+  void (*gumbel_of)(void* context, uint64_t position, const int32_t* tokens, float* out,
+                    size_t count);
+  /* The token id whose score plus noise, in floats, is the greatest, the lowest of equals: a draw
+   * from the softmax of the scores. Works out only the noise that can decide. scores: [count],
+   * count at least 1. */
+  int32_t (*gumbel_argmax)(void* context, uint64_t position, const float* scores, size_t count);
+} trellis_noise;
+#define TRELLIS_PROCESSOR_DRAWS UINT32_C(0x80000000)
+
 /* ---- logits processors -----------------------------------------------------------------------*/
 
 /* The sequence whose next token is being chosen. */
@@ -68,7 +91,23 @@ typedef struct trellis_sequence {
   size_t token_count;
   const int32_t* eos; /* [eos_count] */
   size_t eos_count;
+  /* Since ABI 1.1. */
+  const int32_t* encoder; /* [encoder_count] encoder tokens; none where the model has no encoder */
+  size_t encoder_count;
+  size_t max_new_tokens;      /* how many tokens may be generated in all */
+  const trellis_noise* noise; /* of this sample; the next token's position is token_count */
 } trellis_sequence;
+
+/* The vocabulary of the model whose logits are processed. */
+typedef struct trellis_vocabulary {
+  uint32_t struct_size;
+  void* context;
+  size_t vocab_size;
+  /* Text as the model's tokenizer splits it, without special symbols; fails for text that the
+   * vocabulary cannot write. */
+  trellis_status (*encode)(void* context, trellis_span text, trellis_token_sink* tokens,
+                           trellis_error* error);
+} trellis_vocabulary;
 
 typedef struct trellis_logits_processor {
   uint32_t struct_size;
@@ -79,11 +118,17 @@ typedef struct trellis_logits_processor {
   trellis_status (*apply)(const struct trellis_logits_processor* processor,
                           const trellis_sequence* sequence, float* logits, size_t vocab_size,
                           trellis_error* error);
+  /* Since ABI 1.1; may be null. Called once, before the first apply, with the vocabulary of the
+   * model; where settings name tokens by their text, this is where they become ids. `vocabulary` is
+   * borrowed for the call. */
+  trellis_status (*bind)(struct trellis_logits_processor* processor,
+                         const trellis_vocabulary* vocabulary, trellis_error* error);
 } trellis_logits_processor;
 
-/* Its description has one more key, "rank": a number; processors run by ascending rank. Those that
+/* Its description has more keys. "rank": a number; processors run by ascending rank. Those that
  * edit single tokens (penalties, bans) come first, from 100 on; temperature is 500; those that cut
- * the tail of the distribution come from 600 on. */
+ * the tail of the distribution come from 600 on. "stochastic": bool, false by default: it draws
+ * noise, so that samples of one example differ whatever the strategy. */
 typedef struct trellis_logits_processor_factory {
   uint32_t struct_size;
   trellis_status (*describe)(trellis_text_sink* json, trellis_error* error);
@@ -100,27 +145,6 @@ enum {
   TRELLIS_FINISH_LENGTH = 2,  /* no room for more tokens */
   TRELLIS_FINISH_STRATEGY = 3 /* the strategy had another reason */
 };
-
-/* Noise: a pure function of seed, example, sample, position and token, so that two strategies that
- * look at the same place draw the same numbers (common random numbers). */
-typedef struct trellis_noise {
-  uint32_t struct_size;
-  void* context;
-  /* Standard Gumbel noise for each token id 0..count-1 at `position`, counted from the first
-   * generated token. out: [count] */
-  void (*gumbel)(void* context, uint64_t position, float* out, size_t count);
-  /* One number in [0, 1) for `position` and `draw`, for choices that are not about a token. */
-  double (*uniform)(void* context, uint64_t position, uint32_t draw);
-  /* What follows was added later: struct_size says whether the host has it.
-   * The noise of the listed token ids only: out[i] is that of tokens[i]. Worth it where few tokens
-   * are left. tokens, out: [count] */
-  void (*gumbel_of)(void* context, uint64_t position, const int32_t* tokens, float* out,
-                    size_t count);
-  /* The token id whose score plus noise, in floats, is the greatest, the lowest of equals: a draw
-   * from the softmax of the scores. Works out only the noise that can decide. scores: [count],
-   * count at least 1. */
-  int32_t (*gumbel_argmax)(void* context, uint64_t position, const float* scores, size_t count);
-} trellis_noise;
 
 typedef struct trellis_hypothesis {
   uint32_t struct_size;

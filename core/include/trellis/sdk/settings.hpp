@@ -60,6 +60,10 @@ class Settings {
                     const char* summary) {
     return add(name, "list", member, {}, summary);
   }
+  /// Strings and numbers mixed.
+  Settings& list(const char* name, std::vector<Json> Options::*member, const char* summary) {
+    return add(name, "list", member, {}, summary);
+  }
   /// The setting declared last has no default: it must be given.
   Settings& required() {
     description_.back().erase("default");

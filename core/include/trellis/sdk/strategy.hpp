@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "trellis/abi/strategy.h"
@@ -15,10 +17,46 @@ namespace trellis::sdk {
 
 // ---- logits processors ------------------------------------------------------------------------
 
+/// The logit of a token that may not be chosen.
+inline constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+
+/// All tokens before the next one: prompt, start symbol included, then what was generated; or the
+/// latter alone.
+inline std::vector<std::int32_t> history(const trellis_sequence& sequence, bool prompt = true) {
+  std::vector<std::int32_t> tokens;
+  tokens.reserve(sequence.prompt_count + sequence.token_count);
+  if (prompt) tokens.assign(sequence.prompt, sequence.prompt + sequence.prompt_count);
+  tokens.insert(tokens.end(), sequence.tokens, sequence.tokens + sequence.token_count);
+  return tokens;
+}
+
+inline std::span<const std::int32_t> eos_of(const trellis_sequence& sequence) {
+  return {sequence.eos, sequence.eos_count};
+}
+
+/// The ids of a text in the model's vocabulary. Throws Failure when it cannot be written with it.
+inline std::vector<std::int32_t> encode(const trellis_vocabulary& vocabulary,
+                                        std::string_view text) {
+  std::vector<std::int32_t> tokens;
+  trellis_token_sink sink{sizeof sink, &tokens,
+                          [](void* context, const std::int32_t* data, std::size_t count) {
+                            auto& all = *static_cast<std::vector<std::int32_t>*>(context);
+                            all.insert(all.end(), data, data + count);
+                          }};
+  trellis_error error{};
+  error.struct_size = sizeof error;
+  const auto status =
+      vocabulary.encode(vocabulary.context, {text.data(), text.size()}, &sink, &error);
+  if (status != TRELLIS_OK) throw Failure(status, error.message);
+  return tokens;
+}
+
 /// What a processor class P must have:
 ///   static Json description();                                   id, version, summary, rank ...
 ///   explicit P(const Json& settings);
 ///   void apply(const trellis_sequence&, std::span<float> logits) const;
+/// and may have, to turn texts of its settings into token ids:
+///   void bind(const trellis_vocabulary&);
 template <typename P>
 Offer logits_processor_factory() {
   struct Box {
@@ -38,7 +76,15 @@ Offer logits_processor_factory() {
                           static_cast<const Box*>(p->self)->processor.apply(*sequence,
                                                                             {logits, vocab_size});
                         });
-                      }};
+                      },
+                      nullptr};
+          if constexpr (requires(P & p, const trellis_vocabulary& v) { p.bind(v); }) {
+            box->abi.bind = [](trellis_logits_processor* p, const trellis_vocabulary* vocabulary,
+                               trellis_error* failure) {
+              return guard(failure,
+                           [&] { static_cast<Box*>(p->self)->processor.bind(*vocabulary); });
+            };
+          }
           *out = &box.release()->abi;
         });
       }};
