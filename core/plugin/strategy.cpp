@@ -53,7 +53,12 @@ std::string_view trimmed(std::string_view text) {
 // Some tokenizers write what they do not know with an unknown symbol and drop spaces at the ends:
 // the former is no token of this text.
 std::vector<std::int32_t> encode_exactly(const Model& model, std::string_view text) {
-  auto tokens = model.encode(text);
+  std::vector<std::int32_t> tokens;
+  try {
+    tokens = model.encode(text);
+  } catch (const Error& error) {
+    throw Error(error.fault(), fmt::format("\"{}\": {}", text, error.what()));
+  }
   const auto again = model.decode(tokens);
   if (tokens.empty() || trimmed(again) != trimmed(text)) {
     throw Error(Fault::usage,
@@ -101,8 +106,10 @@ LogitsProcessor LogitsProcessor::create(Registry& registry, std::string_view id,
     throw Error(Fault::plugin,
                 fmt::format("logits_processor {}: its stochastic is not true or false", id));
   }
-  return LogitsProcessor(processor, description.value("rank", 600.0),
-                         description.value("stochastic", false));
+  LogitsProcessor made(processor, description.value("rank", 600.0),
+                       description.value("stochastic", false));
+  made.name_ = fmt::format("logits_processor {}", id);
+  return made;
 }
 
 LogitsProcessor::LogitsProcessor(trellis_logits_processor* processor, double rank, bool stochastic)
@@ -116,7 +123,7 @@ void LogitsProcessor::bind(const Model& model) {
   if (processor_->struct_size < sizeof(trellis_logits_processor) || !processor_->bind) return;
   const trellis_vocabulary vocabulary{sizeof vocabulary, const_cast<Model*>(&model),
                                       model.facts().vocab_size, &encode_for_processor};
-  call("logits_processor", [&](trellis_error* error) {
+  call(name_, [&](trellis_error* error) {
     return processor_->bind(processor_.get(), &vocabulary, error);
   });
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -36,6 +37,7 @@ class LogitsProcessor {
   std::unique_ptr<trellis_logits_processor, Destroy> processor_;
   double rank_;
   bool stochastic_;
+  std::string name_ = "logits_processor";
 };
 
 /// One search over one sample. Must not outlive its strategy.

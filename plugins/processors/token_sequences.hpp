@@ -57,7 +57,9 @@ class TokenSequences {
     std::size_t begin = 0;
     while ((begin = line.find_first_not_of(' ', begin)) != std::string::npos) {
       const auto end = line.find(' ', begin);
-      ids.push_back(id_of(sdk::Json::parse(line.substr(begin, end - begin), nullptr, false)));
+      const auto word = line.substr(begin, end - begin);
+      const auto value = sdk::Json::parse(word, nullptr, false);
+      ids.push_back(id_of(value.is_discarded() ? sdk::Json(word) : value));
       begin = end == std::string::npos ? line.size() : end;
     }
     if (ids.empty()) throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "a sequence without token ids");

@@ -166,7 +166,7 @@ TEST(Boundary, StructsThatEndEarlyOrLackFunctionsAreRefused) {
   trellis_search search{sizeof search, nullptr, [](trellis_search*) {}, nullptr};
   EXPECT_THAT(message_of([&] { plugin::Search{&search}; }), HasSubstr("lacks advance"));
   trellis_logits_processor processor{sizeof processor, nullptr, [](trellis_logits_processor*) {},
-                                     nullptr};
+                                     nullptr, nullptr};
   EXPECT_THAT(message_of([&] { plugin::LogitsProcessor(&processor, 1); }), HasSubstr("apply"));
   trellis_task task{};
   task.struct_size = sizeof task;

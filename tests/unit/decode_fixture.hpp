@@ -2,6 +2,7 @@
 /// made of functions.
 #pragma once
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

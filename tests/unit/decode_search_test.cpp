@@ -355,7 +355,7 @@ TEST(Failures, ProcessorsThatLeaveNothing) {
   };
   auto* made = new trellis_logits_processor{
       sizeof(trellis_logits_processor), nullptr,
-      [](trellis_logits_processor* processor) { delete processor; }, forbid};
+      [](trellis_logits_processor* processor) { delete processor; }, forbid, nullptr};
   auto chosen = arm(scripted([] {
     return [](const trellis_view& view, trellis_answer& answer) {
       const auto row = static_cast<std::uint32_t>(view.hypotheses[0].row_count - 1);

@@ -86,6 +86,24 @@ TEST(Documentation, NamesEveryKeyOfAnExperiment) {
   EXPECT_THAT(rows, testing::UnorderedElementsAreArray(keys));
 }
 
+// In the order in which they run.
+TEST(Documentation, NamesEveryProcessorInTheConfigReference) {
+  const plugin::Registry registry({tests::built_plugins()}, tests::quiet_host());
+  std::map<double, std::string> by_rank;
+  for (const auto& id : registry.ids(plugin::Kind::logits_processor)) {
+    const auto& description = registry.get(plugin::Kind::logits_processor, id);
+    by_rank[description.json.at("rank").get<double>()] = id;
+  }
+  const auto text = tests::read_file(kSource / "experiments/README.md");
+  auto place = text.find("| processors |");
+  ASSERT_NE(place, std::string::npos);
+  for (const auto& [rank, id] : by_rank) {
+    const auto next = text.find("`" + id + "`", place);
+    EXPECT_NE(next, std::string::npos) << id << " is missing, or out of order";
+    if (next != std::string::npos) place = next;
+  }
+}
+
 // Settings that many models share are told once, on a page that their own pages link to.
 void expect_documented(const plugin::Description& description, const fs::path& readme) {
   const auto where = fs::relative(readme, kSource).string();
