@@ -189,13 +189,15 @@ class ConfigReader {
     return names;
   }
 
-  std::optional<json> check(const plugin::Setting& setting, const json& value, Position position) {
+  // `before`: what the message begins with, where the key is not the setting's own name.
+  std::optional<json> check(const plugin::Setting& setting, const json& value, Position position,
+                            const std::string& before = "") {
     try {
       json checked = plugin::check_setting(setting, value);
       if (setting.format == "path") checked = resolve(checked.get<std::string>());
       return checked;
     } catch (const Error& error) {
-      problems_.add(position, error.what());
+      problems_.add(position, before + error.what());
       return std::nullopt;
     }
   }
@@ -250,7 +252,8 @@ class ConfigReader {
     std::vector<json> values;
     std::set<json> seen;
     for (const auto& value : given) {
-      auto checked = check(*setting, value, entry.position);
+      auto checked = check(*setting, value, entry.position,
+                           entry.key == setting->name ? "" : entry.key + ": ");
       if (!checked) break;
       if (!seen.insert(*checked).second) {
         problems_.add(entry.position,

@@ -15,7 +15,7 @@ void list(const plugin::Registry& registry) {
   for (const auto kind : kKinds) {
     for (const auto& id : registry.ids(kind)) {
       const auto& description = registry.get(kind, id);
-      std::cout << fmt::format("{:<17} {:<20} {:<8} {}\n", to_string(kind), id, description.version,
+      std::cout << fmt::format("{:<17} {:<27} {:<8} {}\n", to_string(kind), id, description.version,
                                description.summary);
     }
   }

@@ -20,6 +20,7 @@ class Temperature {
             {"kind", "logits_processor"},
             {"version", "1.0.0"},
             {"summary", "Divides logits by a temperature."},
+            {"formula", "p(v) ~ exp(s(v) / temperature)"},
             {"reference", "Ackley, Hinton, Sejnowski 1985"},
             {"rank", 500},
             {"primary", "temperature"},

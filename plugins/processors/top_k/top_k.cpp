@@ -27,6 +27,7 @@ class TopK {
             {"kind", "logits_processor"},
             {"version", "1.0.0"},
             {"summary", "Keeps the k most probable tokens."},
+            {"formula", "v stays if s(v) >= the k-th greatest logit"},
             {"reference", "Fan, Lewis, Dauphin 2018"},
             {"rank", 610},
             {"primary", "k"},

@@ -13,6 +13,7 @@ class Greedy {
             {"kind", "strategy"},
             {"version", "1.0.0"},
             {"summary", "Takes the most probable token at every step; of equals the lowest id."},
+            {"formula", "y_t = argmax s(v)"},
             {"stochastic", false},
             {"settings", sdk::Json::array()}};
   }
