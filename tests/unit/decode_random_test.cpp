@@ -5,8 +5,8 @@
 
 #include "core/kernels/elementary.hpp"
 #include "core/kernels/selection.hpp"
-#include "tests/unit/sampling_fixture.hpp"
 #include "tests/unit/kernels_fixture.hpp"
+#include "tests/unit/sampling_fixture.hpp"
 #include "trellis/sdk/strategy.hpp"
 
 namespace trellis::tests {

@@ -23,11 +23,15 @@ struct Context {
 
 Logits apply(const plugin::LogitsProcessor& chosen, Logits logits, const Context& context) {
   double chance = context.chance;
-  const trellis_noise noise{sizeof noise, &chance, nullptr,
+  const trellis_noise noise{sizeof noise,
+                            &chance,
+                            nullptr,
                             [](void* value, std::uint64_t, std::uint32_t draw) {
                               EXPECT_GE(draw, TRELLIS_PROCESSOR_DRAWS);
                               return *static_cast<double*>(value);
-                            }};
+                            },
+                            nullptr,
+                            nullptr};
   const trellis_sequence sequence{sizeof sequence,
                                   context.prompt.data(),
                                   context.prompt.size(),

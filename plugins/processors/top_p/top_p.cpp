@@ -25,6 +25,7 @@ class TopP {
             {"kind", "logits_processor"},
             {"version", "1.0.0"},
             {"summary", "Keeps the most probable tokens that together hold a share of the mass."},
+            {"formula", "in falling order: v stays if the mass before it is < top_p"},
             {"reference", "Holtzman et al. 2020"},
             {"rank", 620},
             {"primary", "top_p"},

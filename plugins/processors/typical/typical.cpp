@@ -1,11 +1,5 @@
 /// Locally typical sampling: tokens whose surprise is near the expected one.
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <numeric>
-#include <vector>
-
-#include "core/kernels/distribution.hpp"
+#include "core/kernels/nucleus.hpp"
 #include "trellis/sdk/strategy.hpp"
 
 namespace {
@@ -41,30 +35,10 @@ class Typical {
   explicit Typical(const sdk::Json& settings) : options_(schema.read(settings)) {}
 
   void apply(const trellis_sequence&, std::span<float> logits) const {
-    if (!trellis::kernels::has_choice(logits)) return;
-    const auto [log_sum_exp, entropy] = trellis::kernels::describe_distribution(logits);
-    const std::size_t size = logits.size();
-    std::vector<double> distance(size);
-    for (std::size_t i = 0; i < size; ++i) {
-      distance[i] = std::abs(log_sum_exp - static_cast<double>(logits[i]) - entropy);
-    }
-    std::vector<std::uint32_t> order(size);
-    std::iota(order.begin(), order.end(), 0U);
-    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return distance[a] != distance[b] ? distance[a] < distance[b] : a < b;
-    });
-    std::size_t last = 0;  // place of the token that crosses the mass
-    double sum = 0;
-    for (; last + 1 < size; ++last) {
-      sum += std::exp(static_cast<double>(logits[order[last]]) - log_sum_exp);
-      if (sum >= options_.mass) break;
-    }
-    // Equals of that token stay too, so nothing depends on their order.
-    const double farthest = distance[order[last]];
-    const auto least = static_cast<std::size_t>(options_.min_tokens_to_keep);
-    for (std::size_t place = least; place < size; ++place) {
-      if (distance[order[place]] > farthest) logits[order[place]] = sdk::kForbidden;
-    }
+    // Only memory: nothing of an earlier call is read.
+    static thread_local trellis::kernels::NucleusScratch scratch;
+    trellis::kernels::keep_typical(logits, options_.mass,
+                                   static_cast<std::size_t>(options_.min_tokens_to_keep), scratch);
   }
 
  private:

@@ -1,4 +1,5 @@
 /// Mirostat 2: sampling whose cut follows a wished surprise.
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -41,24 +42,20 @@ class MirostatSearch final : public sdk::Search {
 
  private:
   std::int32_t choose(const trellis_view& view, std::span<const float> scores) {
-    std::vector<float> noisy(scores.size());
-    view.noise->gumbel(view.noise->context, view.hypotheses[0].token_count, noisy.data(),
-                       noisy.size());
     const double log_sum_exp = trellis::kernels::log_sum_exp(scores);
     const double least = log_sum_exp - bound_ * std::log(2);
     const auto best = trellis::kernels::argmax(scores);
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      const bool kept = static_cast<double>(scores[i]) >= least || i == best;
-      noisy[i] = kept ? noisy[i] + scores[i] : sdk::kForbidden;
-    }
-    const auto chosen = trellis::kernels::argmax(noisy);
-    const double surprise = (log_sum_exp - static_cast<double>(scores[chosen])) / std::log(2);
-    bound_ -= options_.eta * (surprise - options_.tau);
-    return static_cast<std::int32_t>(chosen);
+    kept_.assign(scores.begin(), scores.end());
+    trellis::kernels::forbid_less(kept_, std::min(static_cast<float>(least), scores[best]));
+    const auto token = sdk::draw_token(*view.noise, view.hypotheses[0].token_count, kept_);
+    const double score = scores[static_cast<std::size_t>(token)];
+    bound_ -= options_.eta * ((log_sum_exp - score) / std::log(2) - options_.tau);
+    return token;
   }
 
   const Options& options_;
   double bound_;  // bits
+  std::vector<float> kept_;
 };
 
 class Mirostat {

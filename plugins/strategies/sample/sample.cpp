@@ -12,6 +12,7 @@ class Sample {
             {"kind", "strategy"},
             {"version", "1.0.0"},
             {"summary", "Draws each token by its probability, after temperature, top_k, top_p ..."},
+            {"formula", "y_t = argmax (s(v) + g(v)), g Gumbel noise: a draw from softmax(s)"},
             {"reference", "Gumbel-max: Gumbel 1954; Maddison, Tarlow, Minka 2014"},
             {"stochastic", true},
             {"settings", sdk::Json::array()}};
