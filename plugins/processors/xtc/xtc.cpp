@@ -36,6 +36,7 @@ class Xtc {
         {"reference", "Weidmann 2024 (text-generation-webui, pull request 6335)"},
         {"rank", 670},
         {"stochastic", true},
+        {"primary", "probability"},
         {"settings", schema.description()}};
   }
 
