@@ -1,5 +1,7 @@
 #include "core/nn/layers.hpp"
 
+#include <malloc.h>
+
 #include <cmath>
 #include <utility>
 
@@ -125,6 +127,9 @@ MatrixPtr Parameters::add_matrix(std::string name, std::int64_t out, std::int64_
 void Parameters::freeze() {
   const at::NoGradGuard no_gradient;
   for (const MatrixPtr& matrix : matrices_) matrix->freeze();
+#ifdef __GLIBC__
+  malloc_trim(0);  // else the process goes on holding the tensors' memory
+#endif
   frozen_ = true;
 }
 

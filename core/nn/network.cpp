@@ -11,9 +11,16 @@ Tensor copy_ids(const std::vector<std::int64_t>& ids, at::IntArrayRef shape) {
   return tensor;
 }
 
-void write_rows(const Tensor& from, std::int64_t first, std::size_t rows, float* to) {
+Tensor select_rows(const Tensor& from, const std::vector<std::int64_t>& rows) {
+  if (static_cast<std::int64_t>(rows.size()) == from.size(0)) return from.contiguous();
+  return from.index_select(0, at::tensor(at::ArrayRef<std::int64_t>(rows), at::kLong));
+}
+
+// Copies rows from `next` on, and moves it behind them.
+void write_rows(const Tensor& from, std::int64_t& next, std::size_t rows, float* to) {
   const std::int64_t width = from.size(1);
-  std::copy_n(from.data_ptr<float>() + first * width, static_cast<std::int64_t>(rows) * width, to);
+  std::copy_n(from.data_ptr<float>() + next * width, static_cast<std::int64_t>(rows) * width, to);
+  next += static_cast<std::int64_t>(rows);
 }
 
 }  // namespace
@@ -46,28 +53,28 @@ Tensor cross_entropy(Network& network, const Batch& batch, double label_smoothin
 
 void feed_rows(Network& network, std::span<const FeedRequest> requests) {
   std::vector<Feed> feeds;
-  std::vector<std::int64_t> wanted;  // rows, counted over the tokens of all requests
+  std::vector<std::int64_t> hidden_rows;  // counted over the tokens of all requests
+  std::vector<std::int64_t> logit_rows;
   std::int64_t count = 0;
   for (const FeedRequest& request : requests) {
     feeds.push_back({request.state, request.tokens});
     count += static_cast<std::int64_t>(request.tokens.size());
-    for (std::size_t row = request.rows; row > 0; --row)
-      wanted.push_back(count - static_cast<std::int64_t>(row));
+    for (std::size_t row = request.rows; row > 0; --row) {
+      const std::int64_t index = count - static_cast<std::int64_t>(row);
+      if (request.hidden != nullptr) hidden_rows.push_back(index);
+      if (request.logits != nullptr) logit_rows.push_back(index);
+    }
   }
-  Tensor hidden = network.feed(feeds);
+  const Tensor all = network.feed(feeds);
   for (const FeedRequest& request : requests) request.state->length += request.tokens.size();
-  if (wanted.empty()) return;
-  if (static_cast<std::int64_t>(wanted.size()) < count)
-    hidden = hidden.index_select(0, at::tensor(at::ArrayRef<std::int64_t>(wanted), at::kLong));
-  hidden = hidden.contiguous();
-  const bool any_logits =
-      std::ranges::any_of(requests, [](const FeedRequest& r) { return r.logits != nullptr; });
-  const Tensor logits = any_logits ? network.logits(hidden).contiguous() : Tensor();
-  std::int64_t first = 0;
+  const Tensor hidden = select_rows(all, hidden_rows);
+  const Tensor logits =
+      logit_rows.empty() ? Tensor() : network.logits(select_rows(all, logit_rows)).contiguous();
+  std::int64_t next_hidden = 0;
+  std::int64_t next_logits = 0;
   for (const FeedRequest& request : requests) {
-    if (request.logits != nullptr) write_rows(logits, first, request.rows, request.logits);
-    if (request.hidden != nullptr) write_rows(hidden, first, request.rows, request.hidden);
-    first += static_cast<std::int64_t>(request.rows);
+    if (request.hidden != nullptr) write_rows(hidden, next_hidden, request.rows, request.hidden);
+    if (request.logits != nullptr) write_rows(logits, next_logits, request.rows, request.logits);
   }
 }
 

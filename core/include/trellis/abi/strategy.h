@@ -31,19 +31,19 @@
  *    `hidden` after each; the one that is chosen becomes the parent of the next k moves, the others
  *    are no parents. Hidden rows of earlier tokens are copied by the strategy as they pass;
  *    those of the prompt are in `prompt_hidden`.
- *  - Speculative decoding, look-ahead, copying from the prompt: one move of several tokens, of
- * which the first is certain. The next view has a row for each: `row` of the answer keeps the
- * tokens up to the last one that holds and drops the others. A draft comes from the strategy
- * itself, which may carry a small model of its own; the host lends it none.
+ *  - Speculative decoding, look-ahead, copying from the prompt: one move of several tokens, whose
+ *    first is certain. The next view has a row for each: `row` of the answer keeps the tokens up
+ *    to the last one that holds and drops the others. A draft comes from the strategy itself,
+ *    which may carry a small model of its own; the host lends it none.
  *  - Constrained decoding: a logits processor makes -infinity of what the constraint forbids after
  *    the tokens so far; it composes with every strategy. A search that tracks a grammar itself may
  *    ignore tokens by itself.
  *  - Masked prediction and other rewriting: a move of a whole block, masks included. A model that
  *    reads both ways lets the tokens of one feed see each other, and gives in row r what it expects
  *    at the place behind it. The search rewrites by keeping row 0 and feeding its token `again`
- * with all that follows, round after round; the block's first token stays. Such a model's rows
- * depend on more than the prefix: a token's record stays that of the round which first wrote it
- * there.
+ *    with all that follows, round after round; the block's first token stays. Such a model's
+ *    rows depend on more than the prefix: a token's record stays that of the round which first
+ *    wrote it there.
  */
 #ifndef TRELLIS_ABI_STRATEGY_H
 #define TRELLIS_ABI_STRATEGY_H
