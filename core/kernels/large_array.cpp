@@ -17,15 +17,18 @@ constexpr std::size_t kLargePage = 2 << 20;
 }  // namespace
 
 LargeArray::LargeArray(std::size_t size) : size_(size) {
-  const std::size_t alignment = size * sizeof(float) < kLargePage ? kCacheLine : kLargePage;
-  const std::size_t bytes = (size * sizeof(float) + alignment - 1) / alignment * alignment;
-  data_.reset(static_cast<float*>(std::aligned_alloc(alignment, bytes)));
-  if (data_ == nullptr && bytes > 0) throw std::bad_alloc();
+  const std::size_t bytes = size * sizeof(float);
+  const std::size_t whole_pages = bytes / kLargePage * kLargePage;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, whole_pages > 0 ? kLargePage : kCacheLine, bytes) != 0)
+    throw std::bad_alloc();
+  data_.reset(static_cast<float*>(memory));
 #ifdef __linux__
-  // A wish: where it is not granted, everything works the same.
-  if (alignment == kLargePage) madvise(data_.get(), bytes, MADV_HUGEPAGE);
+  // A wish: where it is not granted, everything works the same. The rest is left to small pages, or
+  // a layer would take a megabyte more than it has.
+  if (whole_pages > 0) madvise(memory, whole_pages, MADV_HUGEPAGE);
 #endif
-  std::memset(data_.get(), 0, bytes);
+  if (bytes > 0) std::memset(memory, 0, bytes);
 }
 
 void LargeArray::Free::operator()(float* data) const {

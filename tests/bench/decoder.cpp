@@ -2,9 +2,10 @@
 /// sweep costs, and how cost grows.
 ///
 /// Weights are random, so what it says is noise; every sample runs to its last token.
-#include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <fstream>
 #include <random>
 
 #include "core/decode/generate.hpp"
@@ -21,8 +22,20 @@ using nlohmann::json;
 constexpr std::size_t kVocab = 49152;
 constexpr std::size_t kNewTokens = 64;
 
+double bytes_without_model = 0;
+double bytes_after_loading = 0;  // those of the model
+std::uint64_t peak_state_bytes = 0;
+
+double resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  double pages = 0;
+  file >> pages >> pages;
+  return pages * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
 plugin::Model& decoder() {
   static plugin::Model model = [] {
+    bytes_without_model = resident_bytes();
     models::LlamaOptions options;
     options.vocab = kVocab;
     options.context = 2048;
@@ -31,7 +44,9 @@ plugin::Model& decoder() {
     options.heads = 9;
     options.kv_heads = 3;
     options.inner = 1536;
-    return make_network_model(std::make_unique<models::Llama>(options, 1), kVocab, 2048);
+    auto made = make_network_model(std::make_unique<models::Llama>(options, 1), kVocab, 2048);
+    bytes_after_loading = resident_bytes() - bytes_without_model;
+    return made;
   }();
   return model;
 }
@@ -101,7 +116,9 @@ decode::GenerateTotals run(benchmark::State& state, std::span<const decode::Arm>
   events.on_failure = [&](const decode::GenerateFailure& failure) {
     state.SkipWithError(failure.message.c_str());
   };
-  return decode::generate(decoder(), arms, prompts, requests, options, events, now);
+  auto totals = decode::generate(decoder(), arms, prompts, requests, options, events, now);
+  peak_state_bytes = std::max(peak_state_bytes, totals.peak_state_bytes.value_or(0));
+  return totals;
 }
 
 void sweep(benchmark::State& state, bool share, bool coupled) {
@@ -250,13 +267,17 @@ BENCHMARK(prompt_length)
     ->Iterations(1)
     ->UseRealTime();
 
-// Of the whole process, last, beside the float32 weights.
+// Of the whole process beyond what it takes without the model, last of all: after loading, and at
+// its peak beside weights and states.
 void memory(benchmark::State& state) {
-  rusage usage{};
-  for (auto _ : state) getrusage(RUSAGE_SELF, &usage);
+  for (auto _ : state) decoder();
   const double weights = static_cast<double>(decoder().facts().parameters) * sizeof(float);
-  state.counters["ratio of peak memory to weights"] =
-      static_cast<double>(usage.ru_maxrss) * 1024 / weights;
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const double peak = static_cast<double>(usage.ru_maxrss) * 1024 - bytes_without_model;
+  state.counters["ratio of memory after loading to weights"] = bytes_after_loading / weights;
+  state.counters["ratio of peak memory to weights and states"] =
+      peak / (weights + static_cast<double>(peak_state_bytes));
 }
 BENCHMARK(memory)->Name("memory")->Iterations(1);
 
