@@ -101,20 +101,35 @@ class Answer {
   /// Continues hypothesis `parent` with `tokens`, which follow its last row.
   void move(const trellis_view& view, std::size_t parent, std::span<const std::int32_t> tokens,
             double score) {
-    send(view, parent, tokens, score, nullptr);
+    send(parent, last_row(view, parent), tokens, score, nullptr);
   }
   void finish(const trellis_view& view, std::size_t parent, std::span<const std::int32_t> tokens,
               double score, trellis_finish_reason reason) {
-    send(view, parent, tokens, score, &reason);
+    send(parent, last_row(view, parent), tokens, score, &reason);
+  }
+
+  /// The same, but `tokens` follow an earlier row: the hypothesis's own tokens after it are
+  /// dropped.
+  void move_from(std::size_t parent, std::size_t row, std::span<const std::int32_t> tokens,
+                 double score) {
+    send(parent, row, tokens, score, nullptr);
+  }
+  void finish_from(std::size_t parent, std::size_t row, std::span<const std::int32_t> tokens,
+                   double score, trellis_finish_reason reason) {
+    send(parent, row, tokens, score, &reason);
   }
 
  private:
-  void send(const trellis_view& view, std::size_t parent, std::span<const std::int32_t> tokens,
-            double score, const trellis_finish_reason* reason) {
+  static std::size_t last_row(const trellis_view& view, std::size_t parent) {
+    return view.hypotheses[parent].row_count - 1;
+  }
+
+  void send(std::size_t parent, std::size_t row, std::span<const std::int32_t> tokens, double score,
+            const trellis_finish_reason* reason) {
     trellis_move move{};
     move.struct_size = sizeof move;
     move.parent = static_cast<std::uint32_t>(parent);
-    move.row = static_cast<std::uint32_t>(view.hypotheses[parent].row_count - 1);
+    move.row = static_cast<std::uint32_t>(row);
     move.tokens = tokens.data();
     move.token_count = tokens.size();
     move.score = score;
