@@ -57,6 +57,7 @@ struct GenerateOptions {
   std::uint64_t state_memory = 0;
   std::size_t top_alternatives = 5;  ///< most probable tokens recorded at each position
   bool share = true;                 ///< false: every sample grows a tree of its own
+  std::size_t runners_up = 0;        ///< other finished sequences of a search that are kept
 };
 
 struct Alternative {
@@ -73,6 +74,12 @@ struct TokenRecord {
   std::vector<Alternative> alternatives;
 };
 
+/// A finished sequence that another one of the same search has beaten.
+struct RunnerUp {
+  std::vector<std::int32_t> tokens;  ///< the end symbol included
+  double score = 0;                  ///< the strategy's own
+};
+
 enum class Finish { eos, stop, length, strategy };
 std::string_view to_string(Finish finish);
 
@@ -81,7 +88,8 @@ struct Generation {
   std::string text;                 ///< without prefix, end symbol and stop string
   std::vector<TokenRecord> tokens;  ///< the end symbol included
   Finish finish = Finish::eos;
-  double score = 0;    ///< the strategy's own
+  double score = 0;                  ///< the strategy's own
+  std::vector<RunnerUp> runners_up;  ///< the best first, as many as were asked for
   double seconds = 0;  ///< from its prompt's first feed to its end, other samples' work included
 };
 

@@ -280,10 +280,14 @@ void Sample::finish(Hypothesis& hypothesis, trellis_finish_reason reason) {
 }
 
 Generation Sample::take_result() {
-  const auto best =
-      std::max_element(finished_.begin(), finished_.end(),
-                       [](const Finished& a, const Finished& b) { return a.score < b.score; });
+  const auto better = [](const Finished& a, const Finished& b) { return a.score > b.score; };
+  std::stable_sort(finished_.begin(), finished_.end(), better);
+  const auto best = finished_.begin();
   Generation result;
+  const std::size_t others = std::min(context_.options.runners_up, finished_.size() - 1);
+  for (std::size_t i = 1; i <= others; ++i) {
+    result.runners_up.push_back({std::move(finished_[i].tokens), finished_[i].score});
+  }
   result.text = context_.model.decode(best->tokens);
   result.tokens = records_to(*best->node);
   result.finish = finish_of(best->reason);

@@ -20,6 +20,9 @@ struct BeamOptions {
   std::int64_t num_beams = 4;
   double length_penalty = 1.0;
   std::string early_stopping = "heuristic";
+  /// Whether to stop is judged by the best candidate even if it has just ended (the older rule),
+  /// not by the best one that goes on.
+  bool ended_may_win = false;
 };
 
 /// A continuation of one hypothesis by one token.
@@ -34,9 +37,9 @@ class Beams {
   explicit Beams(const BeamOptions& options)
       : options_(options), num_beams_(static_cast<std::size_t>(options.num_beams)) {}
 
-  /// Finishes what ends here and moves what goes on; returns the latter, empty when the search of
-  /// these beams is over. members: their hypotheses in the view. taken: how much the score of each
-  /// token is lowered, or empty.
+  /// Finishes what ends here and moves what goes on, unless the search of these beams is over then.
+  /// Returns what would go on. members: their hypotheses in the view. taken: how much the score of
+  /// each token is lowered, or empty.
   std::vector<Candidate> advance(const trellis_view& view, std::span<const std::size_t> members,
                                  std::span<const float> taken, sdk::Answer& answer) {
     const std::size_t length = view.hypotheses[members.front()].token_count + 1;
@@ -52,17 +55,20 @@ class Beams {
         const double score = normalised(candidate.score, length);
         answer.finish(view, candidate.parent, {&candidate.token, 1}, score, *reason);
         remember(score);
-      } else if (!reason && running.size() < num_beams_) {
-        running.push_back(candidate);
       }
+      if (reason != TRELLIS_FINISH_EOS && running.size() < num_beams_) running.push_back(candidate);
     }
     finish_stopped(view, members, answer);
-    if (running.empty() || is_done(view, running.front().score, length)) return {};
+    over_ = view.last_round != 0 || running.empty() ||
+            is_done(view, (options_.ended_may_win ? candidates : running).front().score, length);
+    if (over_) return running;
     for (const auto& candidate : running) {
       answer.move(view, candidate.parent, {&candidate.token, 1}, candidate.score);
     }
     return running;
   }
+
+  bool over() const { return over_; }
 
  private:
   static std::optional<trellis_finish_reason> reason_to_finish(const trellis_view& view,
@@ -135,6 +141,7 @@ class Beams {
   BeamOptions options_;
   std::size_t num_beams_;
   std::vector<double> finished_;
+  bool over_ = false;
   std::vector<std::uint32_t> indices_;
   std::vector<float> lowered_;
 };

@@ -58,7 +58,11 @@ class ContrastiveSearch final : public sdk::Search {
     for (const auto candidate : candidates_) {
       const auto token = static_cast<std::int32_t>(candidate);
       probabilities_.push_back(std::exp(static_cast<double>(scores[candidate]) - log_sum_exp));
-      answer.move(view, chosen, {&token, 1}, 0);
+      if (view.last_round != 0 && sdk::is_eos(view, token)) {
+        answer.finish(view, chosen, {&token, 1}, 0, TRELLIS_FINISH_EOS);
+      } else {
+        answer.move(view, chosen, {&token, 1}, 0);
+      }
     }
   }
 

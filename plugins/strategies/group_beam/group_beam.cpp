@@ -39,7 +39,7 @@ class GroupBeamSearch final : public sdk::Search {
   explicit GroupBeamSearch(const Options& options) : penalty_(options.diversity_penalty) {
     const auto groups = static_cast<std::size_t>(options.num_beam_groups);
     const BeamOptions one = {options.num_beams / options.num_beam_groups, options.length_penalty,
-                             options.early_stopping};
+                             options.early_stopping, true};
     groups_.assign(groups, Beams(one));
     members_.assign(groups, {0});  // all begin with the prompt
   }
@@ -49,11 +49,11 @@ class GroupBeamSearch final : public sdk::Search {
     std::size_t moves = 0;
     for (std::size_t group = 0; group < groups_.size(); ++group) {
       auto& members = members_[group];
-      if (members.empty()) continue;
+      if (groups_[group].over()) continue;
       const auto running = groups_[group].advance(view, members, taken_, answer);
       members.clear();
       for (const auto& candidate : running) {
-        members.push_back(moves++);
+        if (!groups_[group].over()) members.push_back(moves++);
         if (taken_.empty()) taken_.resize(view.vocab_size);
         taken_[static_cast<std::size_t>(candidate.token)] += static_cast<float>(penalty_);
       }
