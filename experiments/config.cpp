@@ -8,7 +8,7 @@
 
 #include "core/text/lines.hpp"
 #include "experiments/config_document.hpp"
-#include "experiments/sweep.hpp"
+#include "experiments/config_values.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -23,14 +23,17 @@ constexpr double kMostTrials = 1e6;
 class ConfigReader {
  public:
   ConfigReader(Config& config, const plugin::Registry& registry, const Environment& environment)
-      : config_(config), registry_(registry), environment_(environment), problems_(config.path) {}
+      : config_(config),
+        registry_(registry),
+        problems_(config.path),
+        values_(config.path, environment, problems_) {}
 
   void read(const toml::table& document) {
     for (const auto& [key, node] : document) {
       static const std::vector<std::string> kKnown = {"experiment", "model", "strategy", "task"};
       if (std::find(kKnown.begin(), kKnown.end(), key.str()) == kKnown.end()) {
         problems_.add({key.source().begin.line, key.source().begin.column},
-                      unknown(key.str(), kKnown));
+                      unknown_key(key.str(), kKnown));
       }
     }
     read_experiment(document);
@@ -43,12 +46,6 @@ class ConfigReader {
   }
 
  private:
-  static std::string unknown(std::string_view key, const std::vector<std::string>& known) {
-    const auto near = plugin::nearest_name(key, known);
-    if (near) return fmt::format("{}: unknown key; did you mean {}?", key, *near);
-    return fmt::format("{}: unknown key; there are: {}", key, fmt::join(known, ", "));
-  }
-
   template <typename Visit>
   void for_each_table(const toml::table& document, const char* name, Visit&& visit) {
     const auto* node = document.get(name);
@@ -84,15 +81,16 @@ class ConfigReader {
     json given = json::object();
     for (const auto& entry : entries_of(*table, problems_)) {
       if (entry.key == "seed") {
-        for (const auto& seed : values_of(entry, find_setting(experiment_settings(), "seed"))) {
+        const auto* setting = find_setting(experiment_settings(), entry.key);
+        for (const auto& seed : values_.values_of(entry, *setting)) {
           config_.seeds.push_back(seed.get<std::uint64_t>());
         }
         continue;
       }
       const auto* setting = find_setting(experiment_settings(), entry.key);
       if (setting == nullptr) {
-        problems_.add(entry.position, unknown(entry.key, names_of(experiment_settings())));
-      } else if (auto value = check(*setting, entry.value, entry.position)) {
+        problems_.add(entry.position, unknown_key(entry.key, names_of(experiment_settings())));
+      } else if (auto value = values_.check(*setting, entry.value, entry.position)) {
         given[entry.key] = *value;
       }
     }
@@ -126,14 +124,14 @@ class ConfigReader {
     const auto place_of_table = position_of(table);
     for (auto& entry : entries_of(table, problems_)) {
       if (entry.key == "plugin") {
-        head.plugin = text_of(entry);
+        head.plugin = values_.text_of(entry);
         try {
           if (!head.plugin.empty()) head.description = &registry_.get(kind, head.plugin);
         } catch (const Error& error) {
           problems_.add(entry.position, error.what());
         }
       } else if (entry.key == "label") {
-        head.label = text_of(entry);
+        head.label = values_.text_of(entry);
       } else if (entry.key == "tasks" && names_tasks) {
         head.tasks = task_labels(entry);
       } else {
@@ -145,14 +143,6 @@ class ConfigReader {
       for (const auto& task : config_.tasks) head.tasks.push_back(task.label);
     }
     return head;
-  }
-
-  std::string text_of(const Entry& entry) {
-    if (entry.value.is_string() && !entry.value.get_ref<const std::string&>().empty()) {
-      return entry.value.get<std::string>();
-    }
-    problems_.add(entry.position, fmt::format("{}: must be a text", entry.key));
-    return {};
   }
 
   std::vector<std::string> task_labels(const Entry& entry) {
@@ -176,141 +166,6 @@ class ConfigReader {
     return labels;
   }
 
-  static const plugin::Setting* find_setting(const plugin::Settings& settings,
-                                             std::string_view name) {
-    const auto found = std::find_if(settings.begin(), settings.end(),
-                                    [&](const auto& setting) { return setting.name == name; });
-    return found == settings.end() ? nullptr : &*found;
-  }
-
-  static std::vector<std::string> names_of(const plugin::Settings& settings) {
-    std::vector<std::string> names;
-    for (const auto& setting : settings) names.push_back(setting.name);
-    return names;
-  }
-
-  // `before`: what the message begins with, where the key is not the setting's own name.
-  std::optional<json> check(const plugin::Setting& setting, const json& value, Position position,
-                            const std::string& before = "") {
-    try {
-      json checked = plugin::check_setting(setting, value);
-      if (setting.format == "path") checked = resolve(checked.get<std::string>());
-      return checked;
-    } catch (const Error& error) {
-      problems_.add(position, before + error.what());
-      return std::nullopt;
-    }
-  }
-
-  // ${NAME} is replaced; relative names are relative to the config.
-  std::string resolve(const std::string& written) {
-    std::string path;
-    for (std::size_t i = 0; i < written.size();) {
-      const auto end = written.find('}', i);
-      if (written.compare(i, 2, "${") == 0 && end != std::string::npos) {
-        const auto name = written.substr(i + 2, end - i - 2);
-        const auto value = environment_(name);
-        if (!value) {
-          throw Error(Fault::usage,
-                      fmt::format("\"{}\": the environment variable {} is not set", written, name));
-        }
-        path += *value;
-        i = end + 1;
-      } else {
-        path += written[i++];
-      }
-    }
-    if (path.empty()) return path;
-    const auto absolute = fs::absolute(config_.path).parent_path() / path;
-    if (!fs::exists(absolute)) {
-      throw Error(Fault::usage, fmt::format("\"{}\": there is no such file or folder", written));
-    }
-    return absolute.lexically_normal().string();
-  }
-
-  // All values that an entry gives a setting in turn.
-  std::vector<json> values_of(const Entry& entry, const plugin::Setting* setting) {
-    std::vector<json> given;
-    const bool list_setting = setting->type == plugin::SettingType::list;
-    const bool list_of_lists =
-        entry.value.is_array() && !entry.value.empty() && entry.value.front().is_array();
-    if (entry.value.is_array() && (!list_setting || list_of_lists)) {
-      given.assign(entry.value.begin(), entry.value.end());
-      if (given.empty()) {
-        problems_.add(entry.position,
-                      fmt::format("{}: an empty list; give at least one value", entry.key));
-      }
-    } else if (is_range(entry.value)) {
-      try {
-        given = range_values(entry.value);
-      } catch (const Error& error) {
-        problems_.add(entry.position, fmt::format("{}: {}", entry.key, error.what()));
-      }
-    } else {
-      given.push_back(entry.value);
-    }
-    std::vector<json> values;
-    std::set<json> seen;
-    for (const auto& value : given) {
-      auto checked = check(*setting, value, entry.position,
-                           entry.key == setting->name ? "" : entry.key + ": ");
-      if (!checked) break;
-      if (!seen.insert(*checked).second) {
-        problems_.add(entry.position,
-                      fmt::format("{}: {} is given twice", entry.key, checked->dump()));
-      }
-      values.push_back(std::move(*checked));
-    }
-    return values;
-  }
-
-  void add_setting(std::vector<SweptSetting>& all, const Entry& entry,
-                   const plugin::Setting& setting, const std::string& owner,
-                   const std::string& shown) {
-    auto values = values_of(entry, &setting);
-    const bool swept = values.size() > 1;
-    if (!values.empty()) all.push_back({owner, setting.name, shown, std::move(values), swept});
-  }
-
-  std::vector<SweptSetting> own_settings(const Head& head,
-                                         const std::vector<std::string>& other_keys) {
-    std::vector<SweptSetting> all;
-    for (const auto& entry : head.rest) {
-      if (const auto* setting = find_setting(head.description->settings, entry.key)) {
-        add_setting(all, entry, *setting, "", entry.key);
-      } else {
-        auto known = names_of(head.description->settings);
-        known.insert(known.end(), other_keys.begin(), other_keys.end());
-        problems_.add(entry.position, unknown(entry.key, known));
-      }
-    }
-    return all;
-  }
-
-  json complete(const plugin::Settings& settings, const Combination& combination,
-                const std::string& owner, Position position) {
-    json given = json::object();
-    for (const auto& [setting, value] : combination.values) {
-      if (setting->owner == owner) given[setting->name] = value;
-    }
-    try {
-      return plugin::complete_settings(settings, given);
-    } catch (const Error& error) {
-      problems_.add(position, error.what());
-      return given;
-    }
-  }
-
-  std::vector<Combination> combinations_of(const std::vector<SweptSetting>& settings,
-                                           Position position) {
-    try {
-      return combinations(settings);
-    } catch (const Error& error) {
-      problems_.add(position, error.what());
-      return {};
-    }
-  }
-
   template <typename Spec>
   void add_labelled(std::vector<Spec>& specs, Spec spec) {
     if (!labels_.insert({typeid(Spec), spec.label}).second) {
@@ -326,13 +181,15 @@ class ConfigReader {
     const auto head = read_head(table, Kind::task, false);
     if (head.description == nullptr) return;
     const auto position = position_of(table);
-    const auto settings = own_settings(head, {"label", "plugin"});
+    const auto settings =
+        values_.own_settings(head.rest, head.description->settings, {"label", "plugin"});
     const auto before = problems_.count();
-    for (const auto& combination : combinations_of(settings, position)) {
+    for (const auto& combination : values_.combinations_of(settings, position)) {
       add_labelled(
           config_.tasks,
           TaskSpec{(head.label.empty() ? head.plugin : head.label) + combination.label(false),
-                   head.plugin, complete(head.description->settings, combination, "", position),
+                   head.plugin,
+                   values_.complete(head.description->settings, combination, "", position),
                    position});
       if (problems_.count() != before) return;
     }
@@ -346,19 +203,21 @@ class ConfigReader {
     std::erase_if(head.rest, [&](const Entry& entry) {
       if (entry.key != "weights") return false;
       try {
-        weights = resolve(text_of(entry));
+        weights = values_.resolve(values_.text_of(entry));
       } catch (const Error& error) {
         problems_.add(entry.position, fmt::format("weights = {}", error.what()));
       }
       return true;
     });
-    const auto settings = own_settings(head, {"label", "plugin", "tasks", "weights"});
+    const auto settings = values_.own_settings(head.rest, head.description->settings,
+                                               {"label", "plugin", "tasks", "weights"});
     const auto before = problems_.count();
-    for (const auto& combination : combinations_of(settings, position)) {
+    for (const auto& combination : values_.combinations_of(settings, position)) {
       add_labelled(
           config_.models,
           ModelSpec{(head.label.empty() ? head.plugin : head.label) + combination.label(false),
-                    head.plugin, complete(head.description->settings, combination, "", position),
+                    head.plugin,
+                    values_.complete(head.description->settings, combination, "", position),
                     weights, head.tasks, position});
       if (problems_.count() != before) return;
     }
@@ -371,32 +230,31 @@ class ConfigReader {
     std::vector<std::string> processors;
     const auto settings = strategy_settings(head, processors);
     const auto before = problems_.count();
-    for (const auto& combination : combinations_of(settings, position)) {
+    for (const auto& combination : values_.combinations_of(settings, position)) {
       StrategySpec spec;
       spec.position = position;
       spec.plugin = head.plugin;
       spec.tasks = head.tasks;
       spec.label = head.label.empty() ? head.plugin + combination.label(true)
                                       : head.label + combination.label(false);
-      spec.settings = complete(head.description->settings, combination, "", spec.position);
+      spec.settings = values_.complete(head.description->settings, combination, "", spec.position);
       for (const auto& id : processors) {
         const auto& description = registry_.get(Kind::logits_processor, id);
         spec.processors.push_back(
-            {id, complete(description.settings, combination, id, spec.position)});
+            {id, values_.complete(description.settings, combination, id, spec.position)});
       }
       add_labelled(config_.strategies, std::move(spec));
       if (problems_.count() != before) return;
     }
   }
 
-  // A key is one of the strategy's settings or a processor: `top_p = 0.9` gives its primary
-  // setting, `typical = {mass = 0.9, min_tokens_to_keep = 2}` several.
+  // A key is one of the strategy's settings or a processor.
   std::vector<SweptSetting> strategy_settings(const Head& head,
                                               std::vector<std::string>& processors) {
     std::vector<SweptSetting> all;
     for (const auto& entry : head.rest) {
       if (const auto* setting = find_setting(head.description->settings, entry.key)) {
-        add_setting(all, entry, *setting, "", entry.key);
+        values_.add_own(all, entry, *setting);
         continue;
       }
       const auto* description = registry_.find(Kind::logits_processor, entry.key);
@@ -404,49 +262,19 @@ class ConfigReader {
         auto known = names_of(head.description->settings);
         for (const auto& id : registry_.ids(Kind::logits_processor)) known.push_back(id);
         known.insert(known.end(), {"label", "plugin", "tasks"});
-        problems_.add(entry.position, unknown(entry.key, known));
+        problems_.add(entry.position, unknown_key(entry.key, known));
         continue;
       }
       processors.push_back(entry.key);
-      if (entry.value.is_object() && !is_range(entry.value)) {
-        add_processor_table(all, entry, *description);
-      } else {
-        add_primary(all, entry, *description);
-      }
+      values_.add_processor(all, entry, *description);
     }
     return all;
   }
 
-  void add_primary(std::vector<SweptSetting>& all, const Entry& entry,
-                   const plugin::Description& processor) {
-    const auto name = processor.json.value("primary", "");
-    const auto* setting = find_setting(processor.settings, name);
-    if (setting == nullptr) {
-      problems_.add(entry.position, fmt::format("{}: give its settings in a table: {}", entry.key,
-                                                fmt::join(names_of(processor.settings), ", ")));
-      return;
-    }
-    add_setting(all, entry, *setting, entry.key, entry.key);
-  }
-
-  void add_processor_table(std::vector<SweptSetting>& all, const Entry& entry,
-                           const plugin::Description& processor) {
-    for (const auto& inner : entry.entries) {
-      const auto* setting = find_setting(processor.settings, inner.key);
-      if (setting == nullptr) {
-        problems_.add(inner.position, unknown(inner.key, names_of(processor.settings)));
-      } else {
-        const bool primary = inner.key == processor.json.value("primary", "");
-        add_setting(all, inner, *setting, entry.key,
-                    primary ? entry.key : entry.key + "." + inner.key);
-      }
-    }
-  }
-
   Config& config_;
   const plugin::Registry& registry_;
-  const Environment& environment_;
   Problems problems_;
+  ValueReader values_;
   std::set<std::pair<std::type_index, std::string>> labels_;  // of each kind
 };
 

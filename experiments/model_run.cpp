@@ -116,7 +116,6 @@ Job ModelRun::make_job() {
   for (const auto& id : order_) {
     const auto& planned = context_.plan.trials[open_trial(id).index];
     TrialJob trial{id,
-                   planned.record.strategy_label,
                    planned.task,
                    planned.strategy,
                    planned.processors,

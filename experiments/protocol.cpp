@@ -22,8 +22,8 @@ using nlohmann::json;
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PluginJob, plugin, settings)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SurveyJob, tasks)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrialJob, id, strategy_label, task, strategy, processors, seed,
-                                   stream, samples, done)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrialJob, id, task, strategy, processors, seed, stream, samples,
+                                   done)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ModelJob, model, folder, train, training_task, seed, tasks,
                                    trials, together, share, shuffle, limit, max_new_tokens,
                                    batch_size, state_memory, top_alternatives)

@@ -30,7 +30,6 @@ struct SurveyJob {
 
 struct TrialJob {
   std::string id;
-  std::string strategy_label;
   std::size_t task = 0;  ///< into ModelJob::tasks
   PluginJob strategy;
   std::vector<PluginJob> processors;

@@ -70,7 +70,6 @@ class ModelVerifier {
       if (!plan.task_failures[trial.task].empty()) continue;
       TrialJob job;
       job.id = trial.record.id;
-      job.strategy_label = trial.record.strategy_label;
       job.task = trial.task;
       job.strategy = trial.strategy;
       job.processors = trial.processors;
@@ -78,6 +77,7 @@ class ModelVerifier {
       job.stream = trial.stream;
       job.samples = trial.samples;
       work.trials.push_back(std::move(job));
+      strategy_labels_.push_back(trial.record.strategy_label);
     }
   }
 
@@ -168,7 +168,7 @@ class ModelVerifier {
   std::string place_of(const SampleKey& key, const storage::SampleRecord& sample) const {
     const auto& trial = job_.model.trials[std::get<0>(key)];
     return fmt::format("{} · {}: example {}, sample {}: ", plan_.tasks[trial.task].label,
-                       trial.strategy_label, sample.example_id, sample.sample_index);
+                       strategy_labels_[std::get<0>(key)], sample.example_id, sample.sample_index);
   }
 
   // Adds what a worker makes; `enough` samples end it, 0: all that there are.
@@ -211,6 +211,7 @@ class ModelVerifier {
   const WorkerOptions& options_;
   const StopRequests& stop_requests_;
   Job job_;
+  std::vector<std::string> strategy_labels_;  // of the job's trials
   bool may_train_ = false;
   std::size_t expected_ = 0;
 };

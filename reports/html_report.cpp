@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <fstream>
 
 #include "core/error.hpp"
@@ -91,16 +92,19 @@ void write_html_report(storage::Reader& reader, const std::string& experiment, c
   const auto page = html_report(reader, experiment, options);
   auto unfinished = path;
   unfinished += ".part";
+  std::error_code error;
+  errno = 0;
   std::ofstream stream(unfinished, std::ios::binary);
   stream << page;
   stream.close();
-  std::error_code error;
-  if (stream) fs::rename(unfinished, path, error);
-  if (!stream || error) {
+  if (!stream) error.assign(errno != 0 ? errno : EIO, std::generic_category());
+  if (!error) fs::rename(unfinished, path, error);
+  if (error) {
     std::error_code ignored;
     fs::remove(unfinished, ignored);
-    throw Error(Fault::environment, fmt::format("{}: cannot be written{}", path.string(),
-                                                error ? fmt::format(": {}", error.message()) : ""));
+    throw Error(Fault::environment,
+                fmt::format("{}: cannot be written: {}; name another file with --output",
+                            path.string(), error.message()));
   }
 }
 

@@ -15,6 +15,7 @@ namespace trellis::storage {
 namespace {
 
 constexpr int busy_milliseconds = 10'000;
+constexpr int busy_step_milliseconds = 50;
 
 std::string not_ours(const std::filesystem::path& path) {
   return path.string() + ": is not a database of Trellis";
@@ -198,7 +199,7 @@ void Connection::check_identity() {
 void Connection::migrate() {
   const auto all = migrations();
   if (version_ == static_cast<std::int32_t>(all.size())) return;
-  if (version_ == 0) database_.execAndGet("PRAGMA journal_mode = WAL");
+  if (version_ == 0) use_write_ahead_log();
   transaction([&] {
     for (auto next = static_cast<std::size_t>(version_); next < all.size(); ++next) {
       database_.exec(std::string(all[next]));
@@ -207,6 +208,20 @@ void Connection::migrate() {
     database_.exec("PRAGMA user_version = " + std::to_string(all.size()));
   });
   version_ = static_cast<std::int32_t>(all.size());
+}
+
+// SQLite waits for locks in every statement but this one.
+void Connection::use_write_ahead_log() {
+  for (int waited = 0;; waited += busy_step_milliseconds) {
+    try {
+      database_.execAndGet("PRAGMA journal_mode = WAL");
+      return;
+    } catch (const SQLite::Exception& exception) {
+      if (exception.getErrorCode() != SQLITE_BUSY || waited >= busy_milliseconds) throw;
+    }
+    sqlite3_sleep(busy_step_milliseconds);
+    check_identity();  // Who held the lock may have made it a database of its own.
+  }
 }
 
 Query Connection::query(std::string_view sql) {

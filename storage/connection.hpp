@@ -81,6 +81,7 @@ class Connection {
  private:
   void check_identity();
   void migrate();
+  void use_write_ahead_log();
   [[noreturn]] void raise(const SQLite::Exception& exception) const;
 
   std::filesystem::path path_;

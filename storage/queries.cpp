@@ -37,6 +37,27 @@ ExperimentRow experiment_at(const Query& query) {
   return row;
 }
 
+ModelRow model_at(const Query& query) {
+  ModelRow row;
+  row.record = {query.text_at(0), query.text_at(1), query.text_at(2), query.text_at(3),
+                query.json_at(4), query.text_at(5), query.count_at(6)};
+  if (!query.is_null(7)) {
+    row.result = ModelResult{query.count_at(8), query.text_at(9), query.json_at(10)};
+  }
+  row.training_seconds = query.optional_real_at(11).value_or(0);
+  return row;
+}
+
+TaskRecord task_at(const Query& query) {
+  return {query.text_at(0), query.text_at(1), query.text_at(2), query.text_at(3),
+          query.json_at(4), query.json_at(5), query.text_at(6), query.count_at(7)};
+}
+
+TrialTotals totals_at(const Query& query, int first) {
+  return {query.count_at(first), query.count_at(first + 1), query.count_at(first + 2),
+          query.optional_real_at(first + 3).value_or(0)};
+}
+
 TrialRow trial_at(const Query& query) {
   TrialRow row;
   row.record.id = query.text_at(0);
@@ -51,11 +72,26 @@ TrialRow trial_at(const Query& query) {
   row.task_label = query.text_at(9);
   row.status = trial_status(query.text_at(10));
   row.stored_samples = query.count_at(11);
-  row.totals.prompt_tokens = query.count_at(12);
-  row.totals.delivered_tokens = query.count_at(13);
-  row.totals.computed_tokens = query.count_at(14);
-  row.totals.seconds = query.optional_real_at(15).value_or(0);
+  row.totals = totals_at(query, 12);
   return row;
+}
+
+std::map<std::string, TrialMetric> metrics_of_trial(Connection& connection, std::int64_t trial) {
+  std::map<std::string, TrialMetric> metrics;
+  auto query =
+      connection.query("SELECT metric, value, low, high, n FROM trial_metrics WHERE trial = ?");
+  query.integer(trial);
+  while (query.step()) {
+    metrics[query.text_at(0)] = {query.text_at(0), query.optional_real_at(1),
+                                 query.optional_real_at(2), query.optional_real_at(3),
+                                 query.count_at(4)};
+  }
+  return metrics;
+}
+
+TrainingPoint point_at(const Query& query) {
+  return {query.count_at(0), query.text_at(1),          query.count_at(2),        query.real_at(3),
+          query.real_at(4),  query.optional_real_at(5), query.optional_real_at(6)};
 }
 
 FailureRow failure_at(const Query& query) {
@@ -98,13 +134,8 @@ Reader Reader::open(const std::filesystem::path& path) {
 }
 
 std::vector<ExperimentRow> Reader::experiments() {
-  auto& connection = implementation_->connection;
-  std::vector<ExperimentRow> rows;
-  connection.guarded([&] {
-    auto query = connection.query(experiment_sql);
-    while (query.step()) rows.push_back(experiment_at(query));
-  });
-  return rows;
+  return rows_of(
+      implementation_->connection, experiment_sql, [](Query&) {}, experiment_at);
 }
 
 ExperimentRow Reader::experiment(std::string_view name) {
@@ -128,118 +159,72 @@ ExperimentRow Reader::experiment(std::string_view name) {
 }
 
 std::vector<ModelRow> Reader::models(std::int64_t experiment) {
-  auto& connection = implementation_->connection;
-  std::vector<ModelRow> rows;
-  connection.guarded([&] {
-    auto query = connection.query(
-        "SELECT models.model, arms.label, plugin, plugin_version, settings, task_label, seed, "
-        "ready, parameters, weights_hash, description, "
-        "(SELECT total(coalesce(training_runs.seconds, (SELECT max(seconds) FROM training_points "
-        "WHERE training_points.run = training_runs.run))) "
-        "FROM training_runs WHERE training_runs.model = models.model) "
-        "FROM experiment_models AS arms JOIN models ON models.model = arms.model "
-        "WHERE experiment = ? ORDER BY position");
-    query.integer(experiment);
-    while (query.step()) {
-      auto& row = rows.emplace_back();
-      row.record = {query.text_at(0), query.text_at(1), query.text_at(2), query.text_at(3),
-                    query.json_at(4), query.text_at(5), query.count_at(6)};
-      if (!query.is_null(7)) {
-        row.result = ModelResult{query.count_at(8), query.text_at(9), query.json_at(10)};
-      }
-      row.training_seconds = query.optional_real_at(11).value_or(0);
-    }
-  });
-  return rows;
+  return rows_of(
+      implementation_->connection,
+      "SELECT models.model, arms.label, plugin, plugin_version, settings, task_label, seed, "
+      "ready, parameters, weights_hash, description, "
+      "(SELECT total(coalesce(training_runs.seconds, (SELECT max(seconds) FROM training_points "
+      "WHERE training_points.run = training_runs.run))) "
+      "FROM training_runs WHERE training_runs.model = models.model) "
+      "FROM experiment_models AS arms JOIN models ON models.model = arms.model "
+      "WHERE experiment = ? ORDER BY position",
+      [&](Query& query) { query.integer(experiment); }, model_at);
 }
 
 std::vector<TaskRecord> Reader::tasks(std::int64_t experiment) {
-  auto& connection = implementation_->connection;
-  std::vector<TaskRecord> rows;
-  connection.guarded([&] {
-    auto query = connection.query(
-        "SELECT tasks.task, arms.label, plugin, plugin_version, settings, metrics, data_hash, "
-        "test_examples FROM experiment_tasks AS arms JOIN tasks ON tasks.task = arms.task "
-        "WHERE experiment = ? ORDER BY position");
-    query.integer(experiment);
-    while (query.step()) {
-      rows.push_back({query.text_at(0), query.text_at(1), query.text_at(2), query.text_at(3),
-                      query.json_at(4), query.json_at(5), query.text_at(6), query.count_at(7)});
-    }
-  });
-  return rows;
+  return rows_of(
+      implementation_->connection,
+      "SELECT tasks.task, arms.label, plugin, plugin_version, settings, metrics, data_hash, "
+      "test_examples FROM experiment_tasks AS arms JOIN tasks ON tasks.task = arms.task "
+      "WHERE experiment = ? ORDER BY position",
+      [&](Query& query) { query.integer(experiment); }, task_at);
 }
 
 std::vector<TrialRow> Reader::trials(std::int64_t experiment) {
   auto& connection = implementation_->connection;
-  std::vector<TrialRow> rows;
-  connection.guarded([&] {
-    auto query = connection.query(
-        "SELECT id, model, task, arms.strategy_label, strategy_plugin, strategy, seed, "
-        "expected_samples, model_label, task_label, status, "
-        "(SELECT count(*) FROM samples WHERE samples.trial = trials.trial), "
-        "prompt_tokens, delivered_tokens, computed_tokens, seconds, trials.trial "
-        "FROM experiment_trials AS arms JOIN trials ON trials.trial = arms.trial "
-        "WHERE experiment = ? ORDER BY position");
-    query.integer(experiment);
-    while (query.step()) {
-      rows.push_back(trial_at(query));
-      auto metrics =
-          connection.query("SELECT metric, value, low, high, n FROM trial_metrics WHERE trial = ?");
-      metrics.integer(query.integer_at(16));
-      while (metrics.step()) {
-        rows.back().metrics[metrics.text_at(0)] = {
-            metrics.text_at(0), metrics.optional_real_at(1), metrics.optional_real_at(2),
-            metrics.optional_real_at(3), metrics.count_at(4)};
-      }
-    }
-  });
-  return rows;
+  return rows_of(
+      connection,
+      "SELECT id, model, task, arms.strategy_label, strategy_plugin, strategy, seed, "
+      "expected_samples, model_label, task_label, status, "
+      "(SELECT count(*) FROM samples WHERE samples.trial = trials.trial), "
+      "prompt_tokens, delivered_tokens, computed_tokens, seconds, trials.trial "
+      "FROM experiment_trials AS arms JOIN trials ON trials.trial = arms.trial "
+      "WHERE experiment = ? ORDER BY position",
+      [&](Query& query) { query.integer(experiment); },
+      [&](const Query& query) {
+        auto row = trial_at(query);
+        row.metrics = metrics_of_trial(connection, query.integer_at(16));
+        return row;
+      });
 }
 
 TrialTotals Reader::trial_totals(const std::string& trial) {
-  auto query = implementation_->connection.query(
-      "SELECT prompt_tokens, delivered_tokens, computed_tokens, seconds FROM trials WHERE id = ?");
-  TrialTotals totals;
-  if (!query.text(trial).step()) return totals;
-  totals.prompt_tokens = query.count_at(0);
-  totals.delivered_tokens = query.count_at(1);
-  totals.computed_tokens = query.count_at(2);
-  totals.seconds = query.optional_real_at(3).value_or(0);
-  return totals;
+  const auto rows = rows_of(
+      implementation_->connection,
+      "SELECT prompt_tokens, delivered_tokens, computed_tokens, seconds FROM trials WHERE id = ?",
+      [&](Query& query) { query.text(trial); },
+      [](const Query& query) { return totals_at(query, 0); });
+  return rows.empty() ? TrialTotals() : rows.front();
 }
 
 std::vector<TrainingPoint> Reader::training_curve(const std::string& model) {
-  auto& connection = implementation_->connection;
-  std::vector<TrainingPoint> points;
-  connection.guarded([&] {
-    auto query = connection.query(
-        "SELECT step, split, tokens, training_points.seconds, loss, learning_rate, gradient_norm "
-        "FROM training_points JOIN training_runs USING (run) WHERE model = ? ORDER BY step, split");
-    query.text(model);
-    while (query.step()) {
-      points.push_back({query.count_at(0), query.text_at(1), query.count_at(2), query.real_at(3),
-                        query.real_at(4), query.optional_real_at(5), query.optional_real_at(6)});
-    }
-  });
-  return points;
+  return rows_of(
+      implementation_->connection,
+      "SELECT step, split, tokens, training_points.seconds, loss, learning_rate, gradient_norm "
+      "FROM training_points JOIN training_runs USING (run) WHERE model = ? ORDER BY step, split",
+      [&](Query& query) { query.text(model); }, point_at);
 }
 
 std::vector<FailureRow> Reader::failures(std::int64_t experiment) {
-  auto& connection = implementation_->connection;
-  std::vector<FailureRow> rows;
-  connection.guarded([&] {
-    auto query = connection.query(
-        "SELECT at, trials.id, failures.model, stage, message, signal, example_id, standard_error "
-        "FROM failures LEFT JOIN trials ON trials.trial = failures.trial WHERE "
-        "failures.trial IN (SELECT trial FROM experiment_trials WHERE experiment = ?1) OR "
-        "failures.model IN (SELECT model FROM experiment_models WHERE experiment = ?1) OR "
-        "(failures.trial IS NULL AND failures.model IS NULL AND failures.experiment = ?1) "
-        "ORDER BY failure");
-    query.integer(experiment);
-    while (query.step()) rows.push_back(failure_at(query));
-  });
-  return rows;
+  return rows_of(
+      implementation_->connection,
+      "SELECT at, trials.id, failures.model, stage, message, signal, example_id, standard_error "
+      "FROM failures LEFT JOIN trials ON trials.trial = failures.trial WHERE "
+      "failures.trial IN (SELECT trial FROM experiment_trials WHERE experiment = ?1) OR "
+      "failures.model IN (SELECT model FROM experiment_models WHERE experiment = ?1) OR "
+      "(failures.trial IS NULL AND failures.model IS NULL AND failures.experiment = ?1) "
+      "ORDER BY failure",
+      [&](Query& query) { query.integer(experiment); }, failure_at);
 }
 
 }  // namespace trellis::storage

@@ -39,76 +39,65 @@ constexpr const char* kSampleColumns =
     "fields, finish, score, seconds, details, sample FROM samples "
     "JOIN examples ON examples.example = samples.example WHERE trial = ? ";
 
-std::vector<SampleRecord> read_samples(Connection& connection, Query& query, bool with_tokens) {
-  std::vector<SampleRecord> rows;
-  while (query.step()) {
-    auto& row = rows.emplace_back();
-    row.example_index = query.count_at(0);
-    row.example_id = query.text_at(1);
-    row.sample_index = static_cast<std::uint32_t>(query.integer_at(2));
-    row.source = query.text_at(3);
-    row.prefix = query.text_at(4);
-    row.output = query.text_at(5);
-    row.references = query.json_at(6).get<std::vector<std::string>>();
-    row.fields = query.json_at(7);
-    row.finish = query.text_at(8);
-    row.score = query.real_at(9);
-    row.seconds = query.real_at(10);
-    row.details = query.json_at(11);
-    row.metrics = metrics_of(connection, query.integer_at(12));
-    if (with_tokens) row.tokens = tokens_of(connection, query.integer_at(12));
-  }
-  return rows;
+SampleRecord sample_at(Connection& connection, const Query& query, bool with_tokens) {
+  SampleRecord row;
+  row.example_index = query.count_at(0);
+  row.example_id = query.text_at(1);
+  row.sample_index = static_cast<std::uint32_t>(query.integer_at(2));
+  row.source = query.text_at(3);
+  row.prefix = query.text_at(4);
+  row.output = query.text_at(5);
+  row.references = query.json_at(6).get<std::vector<std::string>>();
+  row.fields = query.json_at(7);
+  row.finish = query.text_at(8);
+  row.score = query.real_at(9);
+  row.seconds = query.real_at(10);
+  row.details = query.json_at(11);
+  row.metrics = metrics_of(connection, query.integer_at(12));
+  if (with_tokens) row.tokens = tokens_of(connection, query.integer_at(12));
+  return row;
 }
 
 }  // namespace
 
 std::vector<SampleMetricRow> Reader::sample_metrics(const std::string& trial,
                                                     std::string_view metric) {
-  auto& connection = implementation_->connection;
-  std::vector<SampleMetricRow> rows;
   const std::string name(metric);
-  connection.guarded([&] {
-    auto query = connection.query(
-        "SELECT example_index, sample_index, value, statistics FROM samples "
-        "JOIN sample_metrics ON sample_metrics.sample = samples.sample AND metric = ? "
-        "WHERE trial = ? ORDER BY example_index, sample_index");
-    query.text(name).integer(implementation_->trial_key(trial));
-    while (query.step()) {
-      rows.push_back({query.count_at(0), static_cast<std::uint32_t>(query.integer_at(1)),
-                      metric_at(query, 2, 3)});
-    }
-  });
-  return rows;
+  return rows_of(
+      implementation_->connection,
+      "SELECT example_index, sample_index, value, statistics FROM samples "
+      "JOIN sample_metrics ON sample_metrics.sample = samples.sample AND metric = ? "
+      "WHERE trial = ? ORDER BY example_index, sample_index",
+      [&](Query& query) { query.text(name).integer(implementation_->trial_key(trial)); },
+      [](const Query& query) {
+        return SampleMetricRow{query.count_at(0), static_cast<std::uint32_t>(query.integer_at(1)),
+                               metric_at(query, 2, 3)};
+      });
 }
 
 std::vector<SampleRecord> Reader::samples(const std::string& trial, std::uint64_t first,
                                           std::uint64_t count, bool with_tokens) {
+  // Prepared statements are kept by the text's address, so it must last.
+  static const std::string kSql =
+      std::string(kSampleColumns) + "ORDER BY example_index, sample_index LIMIT ? OFFSET ?";
   auto& connection = implementation_->connection;
-  std::vector<SampleRecord> rows;
-  connection.guarded([&] {
-    // Prepared statements are kept by the text's address, so it must last.
-    static const std::string kSql =
-        std::string(kSampleColumns) + "ORDER BY example_index, sample_index LIMIT ? OFFSET ?";
-    auto query = connection.query(kSql);
-    query.integer(implementation_->trial_key(trial)).count(count).count(first);
-    rows = read_samples(connection, query, with_tokens);
-  });
-  return rows;
+  return rows_of(
+      connection, kSql,
+      [&](Query& query) {
+        query.integer(implementation_->trial_key(trial)).count(count).count(first);
+      },
+      [&](const Query& query) { return sample_at(connection, query, with_tokens); });
 }
 
 std::vector<SampleRecord> Reader::example_samples(const std::string& trial, std::uint64_t example,
                                                   bool with_tokens) {
+  static const std::string kSql =
+      std::string(kSampleColumns) + "AND example_index = ? ORDER BY sample_index";
   auto& connection = implementation_->connection;
-  std::vector<SampleRecord> rows;
-  connection.guarded([&] {
-    static const std::string kSql =
-        std::string(kSampleColumns) + "AND example_index = ? ORDER BY sample_index";
-    auto query = connection.query(kSql);
-    query.integer(implementation_->trial_key(trial)).count(example);
-    rows = read_samples(connection, query, with_tokens);
-  });
-  return rows;
+  return rows_of(
+      connection, kSql,
+      [&](Query& query) { query.integer(implementation_->trial_key(trial)).count(example); },
+      [&](const Query& query) { return sample_at(connection, query, with_tokens); });
 }
 
 }  // namespace trellis::storage

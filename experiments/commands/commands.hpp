@@ -33,7 +33,13 @@ void add_plugins_command(CLI::App& app, CommandContext& context);    ///< plugin
 void add_database_commands(CLI::App& app, CommandContext& context);  ///< db merge|check|export
 void add_worker_command(CLI::App& app, CommandContext& context);  ///< worker, for the host itself
 
-/// Counts SIGINT and SIGTERM from now on, instead of dying of them.
+/// Exit code of a command that the user stopped.
+inline constexpr int kStopped = 130;
+
+/// From now on SIGINT and SIGTERM end the program at once, with kStopped: for stretches that have
+/// nothing to tidy up and cannot look for requests, such as the parsing of a huge config.
+void end_on_stop_signals();
+/// Counts SIGINT and SIGTERM from now on, instead of ending the program.
 StopRequests count_stop_signals();
 
 /// Host services for plugins that are only looked at.

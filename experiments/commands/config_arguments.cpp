@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "experiments/environment.hpp"
+#include "experiments/survey.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -75,6 +76,14 @@ std::uint64_t size_of_text(const std::string& option, const std::string& text) {
                             option, text));
   }
   return number << shift;
+}
+
+std::vector<TaskFacts> survey(const Config& config, const WorkerOptions& options) {
+  const auto stop_requests = count_stop_signals();
+  auto facts = survey_tasks(config, options, stop_requests);
+  end_on_stop_signals();
+  if (stop_requests() > 0) throw Error(Fault::cancelled, "stopped");
+  return facts;
 }
 
 void warn_of_contamination(const Config& config, const std::vector<TaskFacts>& facts) {

@@ -25,6 +25,10 @@ WorkerOptions worker_options(const CommandContext& context, const Config& config
 /// "4G", "512M", "1500000": bytes, in powers of 1,024. Throws Error(usage).
 std::uint64_t size_of_text(const std::string& option, const std::string& text);
 
+/// What workers see in the experiment's data. They leave something to tidy up, so a stop is heeded
+/// here, unlike before and after (end_on_stop_signals). Throws Error(cancelled) when stopped.
+std::vector<TaskFacts> survey(const Config& config, const WorkerOptions& options);
+
 /// Says which test examples are training data too.
 void warn_of_contamination(const Config& config, const std::vector<TaskFacts>& facts);
 

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 
@@ -34,9 +36,12 @@ void export_to(const fs::path& database, const storage::ExportOptions& options,
     storage::export_samples(reader, options, std::cout);
     return;
   }
+  errno = 0;
   std::ofstream stream(output, std::ios::binary);
   if (!stream) {
-    throw Error(Fault::environment, fmt::format("{}: cannot be written", output.string()));
+    throw Error(Fault::environment,
+                fmt::format("{}: cannot be written: {}; name another file with --output",
+                            output.string(), std::strerror(errno)));
   }
   const auto count = storage::export_samples(reader, options, stream);
   std::cerr << fmt::format("{}: {} samples\n", output.string(), count);

@@ -1,9 +1,12 @@
 /// The `trellis` command. Exit codes: 0 done, 1 something failed or is incomplete, 2 wrong usage or
 /// config, 130 stopped by the user.
+#include <unistd.h>
+
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <string_view>
 
 #include "experiments/build_facts.hpp"
 #include "experiments/commands/commands.hpp"
@@ -11,8 +14,6 @@
 
 namespace trellis::experiments {
 namespace {
-
-constexpr int kCancelled = 130;
 
 std::atomic<int> stop_count{0};
 
@@ -22,13 +23,24 @@ int exit_code_of(Fault fault) {
     case Fault::missing:
       return 2;
     case Fault::cancelled:
-      return kCancelled;
+      return kStopped;
     default:
       return 1;
   }
 }
 
 }  // namespace
+
+void end_on_stop_signals() {
+  // Only calls that are safe within a signal handler.
+  const auto end = [](int) {
+    constexpr std::string_view message = "stopped\n";
+    [[maybe_unused]] const auto written = write(STDERR_FILENO, message.data(), message.size());
+    _exit(kStopped);
+  };
+  std::signal(SIGINT, end);
+  std::signal(SIGTERM, end);
+}
 
 StopRequests count_stop_signals() {
   std::signal(SIGINT, [](int) { ++stop_count; });

@@ -7,9 +7,8 @@
 #include "experiments/commands/config_arguments.hpp"
 #include "experiments/content_hash.hpp"
 #include "experiments/environment.hpp"
-#include "experiments/model_run.hpp"
-#include "experiments/survey.hpp"
 #include "experiments/worker.hpp"
+#include "storage/queries.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -114,19 +113,20 @@ void print_plan(const Plan& plan, const Config& config, const std::vector<TaskFa
 }
 
 int run(const CommandContext& context, const RunArguments& arguments) {
-  const auto stop_requests = count_stop_signals();
+  end_on_stop_signals();
   const auto registry = context.make_registry();
   const auto config = read_checked(arguments, registry);
   const auto database = database_of(config, arguments.database);
   const auto memory = arguments.memory.empty() ? 0 : size_of_text("--memory", arguments.memory);
   const auto options = worker_options(context, config, arguments.jobs, memory);
-  const auto facts = survey_tasks(config, options, stop_requests);
+  const auto facts = survey(config, options);
   warn_of_contamination(config, facts);
   auto plan = make_plan(config, registry, facts, models_folder_of(database), content_hash_of_path);
   if (arguments.dry_run) {
     print_plan(plan, config, facts, database);
     return 0;
   }
+  const auto stop_requests = count_stop_signals();
   plan.experiment.environment = describe_environment();
   if (const auto folder = fs::absolute(database).parent_path(); !fs::exists(folder)) {
     throw Error(Fault::missing, fmt::format("{}: the folder {} does not exist; make it first",
@@ -153,16 +153,15 @@ int run(const CommandContext& context, const RunArguments& arguments) {
   if (summary.failed > 0) {
     std::cerr << fmt::format("why: sqlite3 {} 'SELECT * FROM failure_view'\n", database.string());
   }
-  if (summary.cancelled) return 130;
+  if (summary.cancelled) return kStopped;
   return summary.failed > 0 ? 1 : 0;
 }
 
 int validate(const CommandContext& context, const RunArguments& arguments) {
-  const auto stop_requests = count_stop_signals();
+  end_on_stop_signals();
   const auto registry = context.make_registry();
   const auto config = read_checked(arguments, registry);
-  const auto options = worker_options(context, config, 1);
-  const auto facts = survey_tasks(config, options, stop_requests);
+  const auto facts = survey(config, worker_options(context, config, 1));
   warn_of_contamination(config, facts);
   bool good = true;
   for (const auto& task : facts) {

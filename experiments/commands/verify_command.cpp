@@ -8,7 +8,6 @@
 #include "experiments/commands/config_arguments.hpp"
 #include "experiments/content_hash.hpp"
 #include "experiments/environment.hpp"
-#include "experiments/survey.hpp"
 #include "experiments/verify.hpp"
 #include "reports/display_width.hpp"
 
@@ -79,12 +78,12 @@ std::string label_of(const Plan& plan, std::size_t model) {
 }
 
 int verify(const CommandContext& context, VerifyArguments arguments) {
-  const auto stop_requests = count_stop_signals();
+  end_on_stop_signals();
   const auto registry = context.make_registry();
   if (!arguments.limit) arguments.limit = kDefaultLimit;
   const auto config = read_checked(arguments, registry);
   const auto options = worker_options(context, config, 1);
-  const auto facts = survey_tasks(config, options, stop_requests);
+  const auto facts = survey(config, options);
   const auto database = database_of(config, arguments.database);
   const auto plan =
       make_plan(config, registry, facts, models_folder_of(database), content_hash_of_path);
@@ -94,6 +93,7 @@ int verify(const CommandContext& context, VerifyArguments arguments) {
     std::cerr << failure << '\n';
     good = false;
   }
+  const auto stop_requests = count_stop_signals();
   const auto all = variations(other_fused_targets());
   Progress progress(std::cerr, isatty(STDERR_FILENO) != 0, monotonic_seconds);
   std::vector<VerifiedModel> models;

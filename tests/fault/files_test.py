@@ -95,6 +95,17 @@ class DatabaseTest(RunCase):
         self.assert_ends(result, 1, "/sys/x.db: cannot write in /sys", "name another database")
         self.assertEqual(len(result.stdout.splitlines()), 1, result.stdout)
 
+    def test_reports_and_exports_that_cannot_be_written_say_why(self):
+        self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY), 0)
+        for command in ("report",), ("db", "export"):
+            with self.subTest(command):
+                # Nobody may make files there, not even root; others find a file in the way.
+                for file, reason in (("/sys/x.out", "denied"), ("x.toml/x.out", "Not a directory")):
+                    result = self.trellis(*command, "x.db", "-o", file)
+                    self.assert_ends(result, 1, f"{file}: cannot be written: ", reason,
+                                     "; name another file with --output")
+                    self.assertEqual(len(result.stdout.splitlines()), 1, result.stdout)
+
     @unittest.skipIf(os.geteuid() == 0, "root may write to read-only files")
     def test_a_read_only_database_is_named(self):
         self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY), 0)

@@ -1,5 +1,6 @@
 """`trellis run` that is stopped, killed, or meets another one: the next run makes only what is
 missing, and the tables are those of a run that nobody disturbed."""
+import os
 import signal
 import time
 
@@ -81,6 +82,18 @@ class StopsTest(RunCase):
         self.wait_until(lambda: is_handled(process.pid, signal.SIGINT), process)
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(PATIENCE), 130)
+
+    def test_a_stop_while_a_config_is_read(self):
+        # A pipe that nobody fills stands for a config that takes long to read.
+        for command in (["run", "x.toml", "--dry-run"], ["run", "x.toml"], ["validate", "x.toml"]):
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with self.subTest(command, number=number):
+                    (self.path / "x.toml").unlink(missing_ok=True)
+                    os.mkfifo(self.path / "x.toml")
+                    process = self.start_command(*command)
+                    self.wait_until(lambda: is_handled(process.pid, number), process)
+                    process.send_signal(number)
+                    self.assertEqual(process.wait(PATIENCE), 130)
 
     def test_good_run_ends_with_0_and_a_second_does_nothing(self):
         self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY), 0)

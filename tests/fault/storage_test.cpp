@@ -156,6 +156,43 @@ TEST_F(StorageFault, AWriterThatNeverEndsIsNamed) {
   EXPECT_THAT(message_of_run(), HasSubstr("another program keeps it locked; end its transaction"));
 }
 
+// The first thing that a run does to a new database is to ask for a write-ahead log.
+TEST_F(StorageFault, AnotherWriterOfANewDatabaseIsWaitedFor) {
+  tests::FaultyDisk disk;
+  Sql neighbour(path_);
+  neighbour.run("BEGIN IMMEDIATE");
+  bool free = false;
+  disk.on_wait = [&](double seconds) {
+    if (seconds < 5 || free) return;
+    free = true;
+    neighbour.run("COMMIT");
+  };
+  EXPECT_EQ(message_of_run(), "");
+  EXPECT_TRUE(free);
+}
+
+TEST_F(StorageFault, AWriterOfANewDatabaseThatNeverEndsIsNamed) {
+  tests::FaultyDisk disk;
+  double waited = 0;
+  disk.on_wait = [&](double seconds) { waited = seconds; };
+  Sql neighbour(path_);
+  neighbour.run("BEGIN IMMEDIATE");
+  EXPECT_THAT(message_of_run(), HasSubstr("another program keeps it locked; end its transaction"));
+  EXPECT_GE(waited, 9);  // of the ten seconds for which locks are waited for
+}
+
+TEST_F(StorageFault, ANewDatabaseThatAnotherProgramFillsIsLeftAlone) {
+  tests::FaultyDisk disk;
+  Sql neighbour(path_);
+  neighbour.run("BEGIN IMMEDIATE; CREATE TABLE recipes (name)");
+  bool free = false;
+  disk.on_wait = [&](double) {
+    if (!free) neighbour.run("COMMIT");
+    free = true;
+  };
+  EXPECT_THAT(message_of_run(), HasSubstr("is a database of another program"));
+}
+
 TEST_F(StorageFault, ReadersDoNotStopAWriter) {
   run();
   Sql neighbour(path_);

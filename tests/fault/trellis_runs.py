@@ -74,10 +74,14 @@ class RunCase(unittest.TestCase):
     def start(self, text):
         """Starts `trellis run` and returns at once."""
         self.write_config(text)
+        return self.start_command("run", "x.toml", "--db", "x.db")
+
+    def start_command(self, *arguments):
+        """Starts `trellis` with other arguments."""
         process = subprocess.Popen(
-            [TRELLIS, "--plugins", PLUGINS, "--plugins", FAULTY, "run", "x.toml", "--db", "x.db"],
-            cwd=self.path, env=self.environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            [TRELLIS, "--plugins", PLUGINS, "--plugins", FAULTY, *arguments], cwd=self.path,
+            env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         return process

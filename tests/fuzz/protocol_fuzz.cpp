@@ -58,8 +58,7 @@ TEST(ProtocolFuzz, Jobs) {
   model.plugin_folders = {"/plugins"};
   model.model.model = {"ngram", {{"order", 3}}};
   model.model.tasks = {{"translation", {{"test", "x"}}}};
-  model.model.trials = {
-      {"t1", "greedy", 0, {"greedy", {}}, {{"top_p", {{"p", 0.5}}}}, 1, 0, 1, {{0, 0}}, 0}};
+  model.model.trials = {{"t1", 0, {"greedy", {}}, {{"top_p", {{"p", 0.5}}}}, 1, 0, 1, {{0, 0}}, 0}};
   Job score;
   score.kind = "score";
   score.score = {"x.db", {"translation", {}}, {"t1"}};
