@@ -67,10 +67,15 @@ void remove_other_weights(const std::filesystem::path& folder, const std::string
 
 }  // namespace
 
-nlohmann::json max_source_setting() {
-  return integer_setting("max_source_tokens", "architecture", 0, 0, 1'000'000,
-                         "Longer sources are cut at their end; 0 for context with an "
-                         "encoder and half of it without.");
+nlohmann::json model_settings(std::vector<nlohmann::json> own, const TrainingDefaults& defaults,
+                              const std::vector<nlohmann::json>& last) {
+  own.push_back(integer_setting("max_source_tokens", "architecture", 0, 0, 1'000'000,
+                                "Longer sources are cut at their end; 0 for context with an "
+                                "encoder and half of it without."));
+  for (const auto& entry : tokenizer_settings()) own.push_back(entry);
+  for (const auto& entry : training_settings(defaults)) own.push_back(entry);
+  own.insert(own.end(), last.begin(), last.end());
+  return own;
 }
 
 nlohmann::json learn_source_setting() {

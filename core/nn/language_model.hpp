@@ -34,9 +34,10 @@ struct Architecture {
   std::function<std::unique_ptr<Network>(std::int64_t vocab, std::uint64_t seed)> make;
 };
 
-/// The entry for `max_source_tokens` in a plugin's settings.
-nlohmann::json max_source_setting();
-/// The entry for `learn_source`.
+/// All settings of a model: its `own`, those that every model has, and `last` ones.
+nlohmann::json model_settings(std::vector<nlohmann::json> own, const TrainingDefaults& defaults,
+                              const std::vector<nlohmann::json>& last = {});
+/// The entry for `learn_source`, which only models without an encoder have.
 nlohmann::json learn_source_setting();
 
 /// Borrowed for the call.

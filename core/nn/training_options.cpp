@@ -54,6 +54,11 @@ nlohmann::json integer_setting(const std::string& name, const std::string& group
   return json;
 }
 
+nlohmann::json size_setting(const std::string& name, std::int64_t default_value,
+                            const std::string& summary) {
+  return integer_setting(name, "architecture", default_value, 1, 65536, summary);
+}
+
 nlohmann::json number_setting(const std::string& name, const std::string& group,
                               double default_value, double minimum, double maximum,
                               const std::string& summary) {

@@ -44,6 +44,9 @@ struct TrainingDefaults {
 nlohmann::json integer_setting(const std::string& name, const std::string& group,
                                std::int64_t default_value, std::int64_t minimum,
                                std::int64_t maximum, const std::string& summary);
+/// A size of a network: an integer of the group "architecture", at least 1.
+nlohmann::json size_setting(const std::string& name, std::int64_t default_value,
+                            const std::string& summary);
 nlohmann::json number_setting(const std::string& name, const std::string& group,
                               double default_value, double minimum, double maximum,
                               const std::string& summary);

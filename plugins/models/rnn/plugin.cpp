@@ -10,34 +10,29 @@ using namespace trellis;
 
 struct RnnPlugin {
   static sdk::Json description() {
-    auto settings = sdk::Json::array();
-    settings.push_back(nn::choice_setting("cell", "architecture", "lstm", {"rnn", "lstm", "gru"},
-                                          "What a step computes; rnn is the plain tanh cell."));
-    settings.push_back(nn::choice_setting(
-        "architecture", "architecture", "encoder_decoder", {"encoder_decoder", "language_model"},
-        "Read the source with an encoder, or as the beginning of the text."));
-    settings.push_back(nn::choice_setting("attention", "architecture", "bahdanau",
-                                          {"bahdanau", "luong", "none"},
-                                          "How the decoder looks at the source."));
-    const auto integer = [&](const char* name, std::int64_t value, const char* summary) {
-      settings.push_back(nn::integer_setting(name, "architecture", value, 1, 65536, summary));
-    };
-    integer("layers", 1, "Stacked layers, in encoder and decoder alike.");
-    integer("embedding", 256, "Size of the tokens' vectors.");
-    integer("hidden", 256, "Size of the state.");
-    integer("context", 256, "Longest training text in tokens: longer ones are cut to windows.");
-    settings.push_back(nn::max_source_setting());
-    for (const auto& list : {nn::tokenizer_settings(),
-                             nn::training_settings({.schedule = "cosine", .dropout = 0.2})}) {
-      settings.insert(settings.end(), list.begin(), list.end());
-    }
-    settings.push_back(nn::learn_source_setting());
     return {{"id", "rnn"},
             {"kind", "model"},
             {"version", "1.0.0"},
             {"summary", "Recurrent models: tanh, LSTM and GRU; with and without an encoder."},
             {"reference", "Hochreiter, Schmidhuber 1997; Cho et al. 2014; Bahdanau et al. 2015"},
-            {"settings", settings}};
+            {"settings", settings()}};
+  }
+
+  static sdk::Json settings() {
+    return nn::model_settings(
+        {nn::choice_setting("cell", "architecture", "lstm", {"rnn", "lstm", "gru"},
+                            "What a step computes; rnn is the plain tanh cell."),
+         nn::choice_setting("architecture", "architecture", "encoder_decoder",
+                            {"encoder_decoder", "language_model"},
+                            "Read the source with an encoder, or as the beginning of the text."),
+         nn::choice_setting("attention", "architecture", "bahdanau", {"bahdanau", "luong", "none"},
+                            "How the decoder looks at the source."),
+         nn::size_setting("layers", 1, "Stacked layers, in encoder and decoder alike."),
+         nn::size_setting("embedding", 256, "Size of the tokens' vectors."),
+         nn::size_setting("hidden", 256, "Size of the state."),
+         nn::size_setting("context", 256,
+                          "Longest training text in tokens: longer ones are cut to windows.")},
+        {.schedule = "cosine", .dropout = 0.2}, {nn::learn_source_setting()});
   }
 
   static nn::Architecture architecture(const sdk::Json& settings) {

@@ -9,34 +9,27 @@ using namespace trellis;
 
 struct TransformerPlugin {
   static sdk::Json description() {
-    auto settings = sdk::Json::array();
-    const auto integer = [&](const char* name, std::int64_t value, const char* summary) {
-      settings.push_back(nn::integer_setting(name, "architecture", value, 1, 65536, summary));
-    };
-    integer("encoder_layers", 3, "Blocks of the encoder.");
-    integer("decoder_layers", 3, "Blocks of the decoder.");
-    integer("width", 256, "Size of the vectors between blocks.");
-    integer("heads", 4, "Attention heads; must divide width.");
-    integer("inner", 1024, "Size of the feed-forward network's hidden layer.");
-    integer("context", 256, "Tokens on either side that the model can see.");
-    settings.push_back(nn::choice_setting("norm", "architecture", "pre", {"pre", "post"},
-                                          "Normalise before each sub-layer, or after it as in "
-                                          "the paper."));
-    settings.push_back(nn::boolean_setting("tied_embeddings", "architecture", true,
-                                           "One matrix for source, target and output."));
-    settings.push_back(nn::max_source_setting());
-    for (const auto& list :
-         {nn::tokenizer_settings(),
-          nn::training_settings(
-              {.schedule = "inverse_sqrt", .warmup_steps = 400, .label_smoothing = 0.1})}) {
-      settings.insert(settings.end(), list.begin(), list.end());
-    }
     return {{"id", "transformer"},
             {"kind", "model"},
             {"version", "1.0.0"},
             {"summary", "The encoder-decoder Transformer, with sinusoidal positions."},
             {"reference", "Vaswani et al. 2017"},
-            {"settings", settings}};
+            {"settings", settings()}};
+  }
+
+  static sdk::Json settings() {
+    return nn::model_settings(
+        {nn::size_setting("encoder_layers", 3, "Blocks of the encoder."),
+         nn::size_setting("decoder_layers", 3, "Blocks of the decoder."),
+         nn::size_setting("width", 256, "Size of the vectors between blocks."),
+         nn::size_setting("heads", 4, "Attention heads; must divide width."),
+         nn::size_setting("inner", 1024, "Size of the feed-forward network's hidden layer."),
+         nn::size_setting("context", 256, "Tokens on either side that the model can see."),
+         nn::choice_setting("norm", "architecture", "pre", {"pre", "post"},
+                            "Normalise before each sub-layer, or after it as in the paper."),
+         nn::boolean_setting("tied_embeddings", "architecture", true,
+                             "One matrix for source, target and output.")},
+        {.schedule = "inverse_sqrt", .warmup_steps = 400, .label_smoothing = 0.1});
   }
 
   static nn::Architecture architecture(const sdk::Json& settings) {
