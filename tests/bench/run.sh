@@ -8,8 +8,8 @@ cd "$(dirname "$0")/../.."
 cmake --preset release -DTRELLIS_BENCHMARKS=ON
 cmake --build --preset release --target host_benchmarks training_benchmarks
 
-# As `trellis` sets them for the processes that load LibTorch.
-export OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=2147483647
+# The same as workers set for themselves (experiments/worker.cpp).
+export OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647
 results=build/release/bench
 for program in host training; do
   "$results/${program}_benchmarks" --benchmark_repetitions=5 --benchmark_min_time=0.2 \
