@@ -33,7 +33,7 @@ class ConfigReader {
       static const std::vector<std::string> kKnown = {"experiment", "model", "strategy", "task"};
       if (std::find(kKnown.begin(), kKnown.end(), key.str()) == kKnown.end()) {
         problems_.add({key.source().begin.line, key.source().begin.column},
-                      unknown_key(key.str(), kKnown));
+                      unknown_key(key.str(), "a config", kKnown));
       }
     }
     read_experiment(document);
@@ -89,7 +89,8 @@ class ConfigReader {
       }
       const auto* setting = find_setting(experiment_settings(), entry.key);
       if (setting == nullptr) {
-        problems_.add(entry.position, unknown_key(entry.key, names_of(experiment_settings())));
+        problems_.add(entry.position,
+                      unknown_key(entry.key, "[experiment]", names_of(experiment_settings())));
       } else if (auto value = values_.check(*setting, entry.value, entry.position)) {
         given[entry.key] = *value;
       }
@@ -181,8 +182,7 @@ class ConfigReader {
     const auto head = read_head(table, Kind::task, false);
     if (head.description == nullptr) return;
     const auto position = position_of(table);
-    const auto settings =
-        values_.own_settings(head.rest, head.description->settings, {"label", "plugin"});
+    const auto settings = values_.own_settings(head.rest, *head.description, {"label", "plugin"});
     const auto before = problems_.count();
     for (const auto& combination : values_.combinations_of(settings, position)) {
       add_labelled(
@@ -209,8 +209,8 @@ class ConfigReader {
       }
       return true;
     });
-    const auto settings = values_.own_settings(head.rest, head.description->settings,
-                                               {"label", "plugin", "tasks", "weights"});
+    const auto settings =
+        values_.own_settings(head.rest, *head.description, {"label", "plugin", "tasks", "weights"});
     const auto before = problems_.count();
     for (const auto& combination : values_.combinations_of(settings, position)) {
       add_labelled(
@@ -262,7 +262,7 @@ class ConfigReader {
         auto known = names_of(head.description->settings);
         for (const auto& id : registry_.ids(Kind::logits_processor)) known.push_back(id);
         known.insert(known.end(), {"label", "plugin", "tasks"});
-        problems_.add(entry.position, unknown_key(entry.key, known));
+        problems_.add(entry.position, unknown_key(entry.key, head.plugin, known));
         continue;
       }
       processors.push_back(entry.key);

@@ -22,10 +22,11 @@ std::vector<std::string> names_of(const plugin::Settings& settings) {
   return names;
 }
 
-std::string unknown_key(std::string_view key, const std::vector<std::string>& known) {
+std::string unknown_key(std::string_view key, std::string_view owner,
+                        const std::vector<std::string>& known) {
   const auto near = plugin::nearest_name(key, known);
-  if (near) return fmt::format("{}: unknown key; did you mean {}?", key, *near);
-  return fmt::format("{}: unknown key; there are: {}", key, fmt::join(known, ", "));
+  if (near) return fmt::format("{}: unknown to {}; did you mean {}?", key, owner, *near);
+  return fmt::format("{}: unknown to {}; there are: {}", key, owner, fmt::join(known, ", "));
 }
 
 std::string ValueReader::text_of(const Entry& entry) {
@@ -102,6 +103,7 @@ std::vector<json> ValueReader::values_of(const Entry& entry, const plugin::Setti
     if (!seen.insert(*checked).second) {
       problems_.add(entry.position,
                     fmt::format("{}: {} is given twice", entry.key, checked->dump()));
+      continue;
     }
     values.push_back(std::move(*checked));
   }
@@ -109,16 +111,16 @@ std::vector<json> ValueReader::values_of(const Entry& entry, const plugin::Setti
 }
 
 std::vector<SweptSetting> ValueReader::own_settings(const std::vector<Entry>& entries,
-                                                    const plugin::Settings& settings,
+                                                    const plugin::Description& plugin,
                                                     const std::vector<std::string>& other_keys) {
   std::vector<SweptSetting> all;
   for (const auto& entry : entries) {
-    if (const auto* setting = find_setting(settings, entry.key)) {
+    if (const auto* setting = find_setting(plugin.settings, entry.key)) {
       add_own(all, entry, *setting);
     } else {
-      auto known = names_of(settings);
+      auto known = names_of(plugin.settings);
       known.insert(known.end(), other_keys.begin(), other_keys.end());
-      problems_.add(entry.position, unknown_key(entry.key, known));
+      problems_.add(entry.position, unknown_key(entry.key, plugin.id, known));
     }
   }
   return all;
@@ -146,7 +148,8 @@ void ValueReader::add_processor(std::vector<SweptSetting>& all, const Entry& ent
       add(all, inner, *setting, entry.key,
           inner.key == primary ? entry.key : entry.key + "." + inner.key);
     } else {
-      problems_.add(inner.position, unknown_key(inner.key, names_of(processor.settings)));
+      problems_.add(inner.position,
+                    unknown_key(inner.key, processor.id, names_of(processor.settings)));
     }
   }
 }

@@ -19,8 +19,9 @@ namespace trellis::experiments {
 const plugin::Setting* find_setting(const plugin::Settings& settings, std::string_view name);
 std::vector<std::string> names_of(const plugin::Settings& settings);
 
-/// "key: unknown key; did you mean ...?"
-std::string unknown_key(std::string_view key, const std::vector<std::string>& known);
+/// "key: unknown to owner; did you mean ...?"
+std::string unknown_key(std::string_view key, std::string_view owner,
+                        const std::vector<std::string>& known);
 
 /// Reads values of one config. All arguments must outlive it.
 class ValueReader {
@@ -43,7 +44,7 @@ class ValueReader {
 
   /// The entries as a plugin's own settings; `other_keys` are named to a person who errs.
   std::vector<SweptSetting> own_settings(const std::vector<Entry>& entries,
-                                         const plugin::Settings& settings,
+                                         const plugin::Description& plugin,
                                          const std::vector<std::string>& other_keys);
   /// Adds one such setting.
   void add_own(std::vector<SweptSetting>& all, const Entry& entry, const plugin::Setting& setting);

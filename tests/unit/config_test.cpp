@@ -75,7 +75,7 @@ TEST_F(ConfigTest, EveryMistakeIsToldAtItsPlace) {
   EXPECT_EQ(
       mistake(kHead + kModel + "[[strategy]]\nplugin = \"sample\"\ntop_p = 1.7\ntemperatur = 1\n"),
       "x.toml:10:1: top_p = 1.7: must lie in (0, 1]\n"
-      "x.toml:11:1: temperatur: unknown key; did you mean temperature?");
+      "x.toml:11:1: temperatur: unknown to sample; did you mean temperature?");
 }
 
 TEST_F(ConfigTest, NamesTheNearestPluginTaskAndKey) {
@@ -85,12 +85,15 @@ TEST_F(ConfigTest, NamesTheNearestPluginTaskAndKey) {
       mistake(kHead + kModel + "tasks = [\"translatoin\"]\n[[strategy]]\nplugin = \"greedy\"\n"),
       HasSubstr("x.toml:8:1: tasks: no task \"translatoin\"; did you mean \"translation\"?"));
   EXPECT_THAT(mistake("[experiment]\nnam = \"x\"\n"),
-              HasSubstr("x.toml:2:1: nam: unknown key; did you mean name?"));
+              HasSubstr("x.toml:2:1: nam: unknown to [experiment]; did you mean name?"));
 }
 
 TEST_F(ConfigTest, RefusesEmptySweepsDuplicatesAndMissingFiles) {
   EXPECT_THAT(mistake(kHead + kModel + "[[strategy]]\nplugin = \"beam\"\nnum_beams = []\n"),
               HasSubstr("x.toml:10:1: num_beams: an empty list"));
+  // Only what is wrong, not what follows from it.
+  EXPECT_EQ(mistake(kHead + kModel + "[[strategy]]\nplugin = \"beam\"\nnum_beams = [2, 2, 3]\n"),
+            "x.toml:10:1: num_beams: 2 is given twice");
   EXPECT_THAT(mistake(kHead + kModel + kModel + "[[strategy]]\nplugin = \"greedy\"\n"),
               HasSubstr("the label \"ngram\" is used twice"));
   EXPECT_THAT(mistake("[experiment]\nname=\"x\"\n[[task]]\nplugin = \"translation\"\ntest = "
