@@ -22,6 +22,7 @@ using ArmSamples = std::map<SampleKey, metrics::SampleValue>;
 
 struct Arm {
   ArmRow row;
+  nlohmann::json tokenizer;  // as the model describes it
   std::vector<const storage::TrialRow*> trials;
 };
 
@@ -240,16 +241,23 @@ int decimals_of(const std::vector<Arm>& arms, std::size_t column) {
 void mark_best(std::vector<Arm>& arms, std::size_t column, std::optional<bool> higher_is_better) {
   if (!higher_is_better) return;
   std::optional<double> best;
-  bool differ = arms.size() == 1;
+  std::set<double> values;
   for (const auto& arm : arms) {
     const auto& value = arm.row.cells[column].value;
-    differ = differ || value != arms.front().row.cells[column].value;
-    if (value && (!best || (*higher_is_better ? *value > *best : *value < *best))) best = value;
+    if (!value) continue;
+    values.insert(*value);
+    if (!best || (*higher_is_better ? *value > *best : *value < *best)) best = value;
   }
+  const bool differ = arms.size() == 1 || values.size() > 1;
   for (auto& arm : arms) {
     auto& cell = arm.row.cells[column];
     cell.best = differ && best && cell.value == best;
   }
+}
+
+bool comparable(const Arm& a, const Arm& b, const std::string& metric) {
+  const auto* definition = metrics::find_metric(metric);
+  return definition == nullptr || !definition->counts_tokens || a.tokenizer == b.tokenizer;
 }
 
 TaskTable table_of(storage::Reader& reader, const storage::TaskRecord& task,
@@ -267,13 +275,16 @@ TaskTable table_of(storage::Reader& reader, const storage::TaskRecord& task,
       auto cell = sample_cell(arm, metric, samples, resampling);
       if (arm.row.baseline) {
         baseline = std::move(samples);
-      } else {
+      } else if (comparable(arm, arms.front(), metric)) {
         test_against(baseline, samples, arms.front().trials.size() == 1, metric, testing, cell);
       }
       arm.row.cells.push_back(cell);
     }
     correct(arms, column);
-    mark_best(arms, column, columns[column].higher_is_better);
+    if (std::all_of(arms.begin(), arms.end(),
+                    [&](const Arm& arm) { return comparable(arm, arms.front(), metric); })) {
+      mark_best(arms, column, columns[column].higher_is_better);
+    }
     columns[column].decimals = decimals_of(arms, column);
   }
   TaskTable table{task.label, std::move(columns), {}};
@@ -298,6 +309,12 @@ Comparison compare(storage::Reader& reader, const CompareOptions& options) {
   const auto tasks = reader.tasks(comparison.experiment.id);
   const auto trials = reader.trials(comparison.experiment.id);
   const auto failures = reader.failures(comparison.experiment.id);
+  std::map<std::string, nlohmann::json> tokenizers;
+  for (const auto& model : reader.models(comparison.experiment.id)) {
+    if (model.result && model.result->description.is_object()) {
+      tokenizers[model.record.id] = model.result->description.value("tokenizer", nlohmann::json());
+    }
+  }
   std::set<std::string> labels;
   std::set<std::string> metric_names;
   for (const auto& task : tasks) labels.insert(task.label);
@@ -310,6 +327,7 @@ Comparison compare(storage::Reader& reader, const CompareOptions& options) {
       continue;
     }
     auto arms = arms_of(trials, task, failures);
+    for (auto& arm : arms) arm.tokenizer = tokenizers[arm.trials.front()->record.model_id];
     auto columns = all_columns(task, arms);
     for (const auto& column : columns) metric_names.insert(column.name);
     for (const auto& arm : arms) arm_names.insert(arm.row.model + " × " + arm.row.strategy);

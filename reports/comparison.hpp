@@ -8,6 +8,10 @@
 /// `significant` (shown as `*`) means p < 0.05 in the paired approximate-randomization test against
 /// the baseline, after Holm's correction (Holm 1979) over all arms compared in that column, so that
 /// many arms do not make chance look like a finding.
+///
+/// Where a metric counts tokens (perplexity, length ...) and models have different vocabularies,
+/// their numbers stand side by side, but none is called best, and none is tested against a baseline
+/// of another vocabulary.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +50,8 @@ struct Cell {
   std::optional<double> adjusted_p;  ///< after Holm's correction
   std::uint64_t pairs = 0;
   bool significant = false;
-  bool best = false;  ///< of its column; never where no direction is known or all arms are equal
+  bool best = false;  ///< of its column; never where no direction is known, all arms are equal,
+                      ///< or they do not compare
 
   /// Half the interval's width, what is shown after "±".
   std::optional<double> half_width() const {

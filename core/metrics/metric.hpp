@@ -28,6 +28,8 @@ struct MetricDefinition {
   /// From summed statistics to the value; null: the mean of the values.
   double (*from_statistics)(std::span<const double> sums) = nullptr;
   std::size_t statistics_count = 0;  ///< how many numbers from_statistics takes
+  /// Counts a model's tokens, so models of other vocabularies do not compare.
+  bool counts_tokens = false;
 };
 
 /// The metrics that Trellis knows, or null for a name of a third party's task (then: mean).

@@ -75,7 +75,10 @@ inline storage::SampleRecord sample_record(std::uint64_t example, double quality
   sample.score = -1.5;
   sample.seconds = 0.25;
   // log(1/2) nats: probability one half.
-  sample.tokens = {{5, "o", std::log(0.5), 1.0, 1, {{"o", std::log(0.5)}, {"x", std::log(0.25)}}},
+  using nlohmann::json;
+  const auto alternatives =
+      json::array({json::array({"o", std::log(0.5)}), json::array({"x", std::log(0.25)})});
+  sample.tokens = {{5, "o", std::log(0.5), 1.0, 1, alternatives},
                    {6, "ut", std::log(0.125), 2.0, 3, nullptr}};
   sample.metrics["quality"] = {quality, {}};
   sample.metrics["slips"] = {1 - quality, {}};

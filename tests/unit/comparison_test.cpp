@@ -1,0 +1,153 @@
+// What a comparison claims: which arm is best, what differs beyond chance, and what does not
+// compare.
+#include "reports/comparison.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "core/error.hpp"
+#include "reports/html_report.hpp"
+#include "reports/writers.hpp"
+#include "tests/unit/storage_fixture.hpp"
+
+namespace trellis::reports {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using namespace trellis::testing;
+
+constexpr std::uint64_t kSamples = 10;
+
+class ComparisonTest : public ::testing::Test {
+ protected:
+  // Two models with one strategy: `plain` gets nothing right and has perplexity 2, `good` gets all
+  // right and has perplexity 4.
+  void fill(const nlohmann::json& plain_tokenizer, const nlohmann::json& good_tokenizer) {
+    auto store = storage::Store::open(path_, fixed_clock());
+    auto task = task_record();
+    task.metrics.push_back({{"name", "perplexity"}, {"higher_is_better", false}});
+    store.put_experiment(experiment_record(), {model_record("plain"), model_record("good")}, {task},
+                         {trial_record("t1", "plain", "greedy", kSamples),
+                          trial_record("t2", "good", "greedy", kSamples)});
+    put(store, "plain", plain_tokenizer, "t1", 0, 2);
+    put(store, "good", good_tokenizer, "t2", 1, 4);
+  }
+
+  static void put(storage::Store& store, const std::string& model, const nlohmann::json& tokenizer,
+                  const std::string& trial, double quality, double perplexity) {
+    store.put_model_result(model, {12, "hash", {{"tokenizer", tokenizer}}});
+    std::vector<storage::SampleRecord> samples;
+    for (std::uint64_t i = 0; i < kSamples; ++i) {
+      auto sample = sample_record(i, quality, "<b>out</b>");
+      sample.metrics["slips"] = {0, {}};
+      // Nats and tokens: one token a reference.
+      sample.metrics["perplexity"] = {perplexity, {std::log(perplexity), 1}};
+      samples.push_back(sample);
+    }
+    store.put_samples(trial, samples);
+    store.set_status(trial, storage::TrialStatus::done);
+  }
+
+  TaskTable table(const CompareOptions& options = {}) {
+    auto reader = storage::Reader::open(path_);
+    return compare(reader, options).tables.at(0);
+  }
+
+  TemporaryFolder folder_;
+  std::filesystem::path path_ = folder_ / "results.db";
+  nlohmann::json characters_ = {{"kind", "character"}, {"vocab_size", 60}};
+  nlohmann::json pieces_ = {{"kind", "bpe"}, {"vocab_size", 800}};
+};
+
+TEST_F(ComparisonTest, TheBestArmAndWhatDiffersAreMarked) {
+  fill(characters_, characters_);
+  const auto found = table();
+  ASSERT_EQ(found.rows.size(), 2U);
+  const auto& baseline = found.rows[0];
+  const auto& good = found.rows[1];
+  EXPECT_TRUE(baseline.baseline);
+  EXPECT_EQ(good.cells[0].value, 1.0);
+  EXPECT_EQ(good.cells[0].difference, 1.0);
+  EXPECT_TRUE(good.cells[0].best);
+  // Of 2^10 ways to swap the pairs two are as extreme, far below one in twenty.
+  EXPECT_TRUE(good.cells[0].significant);
+  EXPECT_NEAR(*good.cells[2].value, 4, 1e-12);  // exp(log(4)), summed ten times
+  EXPECT_TRUE(baseline.cells[2].best);
+  EXPECT_TRUE(good.cells[2].significant);
+}
+
+TEST_F(ComparisonTest, NoArmIsBestWhereAllAreEqual) {
+  fill(characters_, characters_);
+  for (const auto& row : table().rows) EXPECT_FALSE(row.cells[1].best) << row.model;
+  storage::Store::open(path_, fixed_clock())
+      .put_experiment(experiment_record(), {model_record("plain"), model_record("good")},
+                      {task_record()},
+                      {trial_record("t1", "plain", "greedy", kSamples),
+                       trial_record("t2", "good", "greedy", kSamples),
+                       trial_record("t3", "good", "sample", kSamples)});
+  const auto found = table();  // An arm that has no value yet is no reason to praise another.
+  ASSERT_EQ(found.rows.size(), 3U);
+  for (const auto& row : found.rows) EXPECT_FALSE(row.cells[1].best) << row.strategy;
+}
+
+TEST_F(ComparisonTest, WhatCountsTokensComparesWithinOneVocabularyOnly) {
+  fill(characters_, pieces_);
+  const auto found = table();
+  EXPECT_NEAR(*found.rows[1].cells[2].value, 4, 1e-12);
+  for (const auto& row : found.rows) {
+    EXPECT_FALSE(row.cells[2].best) << row.model;
+    EXPECT_FALSE(row.cells[2].p_value) << row.model;
+  }
+  EXPECT_TRUE(found.rows[1].cells[0].best);  // Other metrics compare as ever.
+  EXPECT_TRUE(found.rows[1].cells[0].significant);
+}
+
+TEST_F(ComparisonTest, TheBaselineAndMetricsCanBeChosen) {
+  fill(characters_, characters_);
+  CompareOptions options;
+  options.baseline = "label-good";
+  options.metrics = {"perplexity", "quality"};
+  const auto found = table(options);
+  EXPECT_EQ(found.rows[0].model, "label-good");
+  EXPECT_EQ(found.columns[0].name, "perplexity");
+  EXPECT_EQ(found.rows[1].cells[1].difference, -1.0);
+  options.metrics = {"qualty"};
+  try {
+    table(options);
+    FAIL() << "took a metric that there is not";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("no metric 'qualty'"), HasSubstr("quality")));
+  }
+}
+
+TEST_F(ComparisonTest, WrittenTablesHoldTheValues) {
+  fill(characters_, characters_);
+  auto reader = storage::Reader::open(path_);
+  const auto comparison = compare(reader, {});
+  const auto written = [&](Format format) {
+    std::ostringstream out;
+    write_comparison(comparison, format, {}, out);
+    return out.str();
+  };
+  EXPECT_THAT(written(Format::terminal), HasSubstr("label-good"));
+  EXPECT_THAT(written(Format::markdown), HasSubstr("| **1.000 ± 0.000 \\*** |"));
+  EXPECT_THAT(written(Format::csv), HasSubstr("small,copy,label-good,greedy,0,quality,1,"));
+  const auto json = nlohmann::json::parse(written(Format::json));
+  EXPECT_THAT(json.dump(), HasSubstr("label-good"));
+}
+
+TEST_F(ComparisonTest, TheReportEscapesOutputsAndNeedsNothingElse) {
+  fill(characters_, characters_);
+  auto reader = storage::Reader::open(path_);
+  const auto page = html_report(reader, "");
+  EXPECT_THAT(page, AllOf(HasSubstr("&lt;b&gt;out&lt;/b&gt;"), Not(HasSubstr("<b>out</b>")),
+                          Not(HasSubstr("<script")), Not(HasSubstr("<link")),
+                          Not(HasSubstr("src=\"http"))));
+}
+
+}  // namespace
+}  // namespace trellis::reports
