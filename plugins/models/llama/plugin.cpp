@@ -9,32 +9,29 @@ using namespace trellis;
 
 struct LlamaPlugin {
   static sdk::Json description() {
-    auto settings = sdk::Json::array();
-    const auto integer = [&](const char* name, std::int64_t value, const char* summary) {
-      settings.push_back(nn::integer_setting(name, "architecture", value, 1, 65536, summary));
-    };
-    integer("layers", 4, "Blocks of self-attention and feed-forward network.");
-    integer("width", 256, "Size of the vectors between blocks.");
-    integer("heads", 4, "Attention heads; must divide width into even sizes.");
-    integer("kv_heads", 2, "Heads of keys and values, which queries share; must divide heads.");
-    integer("inner", 688, "Size of the feed-forward network's hidden layer.");
-    integer("context", 256, "Tokens that the model can see, source and start symbol included.");
-    settings.push_back(nn::number_setting("rotary_base", "architecture", 10000, 1, 1e9,
-                                          "Base of the rotary positions' wavelengths."));
-    settings.push_back(nn::boolean_setting("tied_embeddings", "architecture", true,
-                                           "One matrix for the tokens and the output layer."));
-    settings.push_back(nn::max_source_setting());
-    for (const auto& list : {nn::tokenizer_settings(),
-                             nn::training_settings({.schedule = "cosine", .weight_decay = 0.01})}) {
-      settings.insert(settings.end(), list.begin(), list.end());
-    }
-    settings.push_back(nn::learn_source_setting());
     return {{"id", "llama"},
             {"kind", "model"},
             {"version", "1.0.0"},
             {"summary", "A decoder-only Transformer with rotary positions, RMS norms and gates."},
             {"reference", "Touvron et al. 2023"},
-            {"settings", settings}};
+            {"settings", settings()}};
+  }
+
+  static sdk::Json settings() {
+    return nn::model_settings(
+        {nn::size_setting("layers", 4, "Blocks of self-attention and feed-forward network."),
+         nn::size_setting("width", 256, "Size of the vectors between blocks."),
+         nn::size_setting("heads", 4, "Attention heads; must divide width into even sizes."),
+         nn::size_setting("kv_heads", 2,
+                          "Heads of keys and values, which queries share; must divide heads."),
+         nn::size_setting("inner", 688, "Size of the feed-forward network's hidden layer."),
+         nn::size_setting("context", 256,
+                          "Tokens that the model can see, source and start symbol included."),
+         nn::number_setting("rotary_base", "architecture", 10000, 1, 1e9,
+                            "Base of the rotary positions' wavelengths."),
+         nn::boolean_setting("tied_embeddings", "architecture", true,
+                             "One matrix for the tokens and the output layer.")},
+        {.schedule = "cosine", .weight_decay = 0.01}, {nn::learn_source_setting()});
   }
 
   static nn::Architecture architecture(const sdk::Json& settings) {
