@@ -9,31 +9,27 @@ using namespace trellis;
 
 struct Gpt3Plugin {
   static sdk::Json description() {
-    auto settings = sdk::Json::array();
-    const auto integer = [&](const char* name, std::int64_t value, const char* summary) {
-      settings.push_back(nn::integer_setting(name, "architecture", value, 1, 65536, summary));
-    };
-    integer("layers", 4, "Blocks of self-attention and feed-forward network.");
-    integer("width", 256, "Size of the vectors between blocks.");
-    integer("heads", 4, "Attention heads; must divide width.");
-    integer("inner", 1024, "Size of the feed-forward network's hidden layer.");
-    integer("band", 64, "Tokens that a banded layer sees, the newest included.");
-    settings.push_back(nn::integer_setting(
-        "stride", "architecture", 2, 0, 65536,
-        "Every stride-th layer is dense, from the first on; 0 for none, 1 for all."));
-    integer("context", 256, "Tokens that the model can see, source and start symbol included.");
-    settings.push_back(nn::max_source_setting());
-    for (const auto& list : {nn::tokenizer_settings(),
-                             nn::training_settings({.schedule = "cosine", .weight_decay = 0.01})}) {
-      settings.insert(settings.end(), list.begin(), list.end());
-    }
-    settings.push_back(nn::learn_source_setting());
     return {{"id", "gpt3"},
             {"kind", "model"},
             {"version", "1.0.0"},
             {"summary", "GPT with dense and locally banded sparse attention by turns."},
             {"reference", "Brown et al. 2020; Child et al. 2019"},
-            {"settings", settings}};
+            {"settings", settings()}};
+  }
+
+  static sdk::Json settings() {
+    return nn::model_settings(
+        {nn::size_setting("layers", 4, "Blocks of self-attention and feed-forward network."),
+         nn::size_setting("width", 256, "Size of the vectors between blocks."),
+         nn::size_setting("heads", 4, "Attention heads; must divide width."),
+         nn::size_setting("inner", 1024, "Size of the feed-forward network's hidden layer."),
+         nn::size_setting("band", 64, "Tokens that a banded layer sees, the newest included."),
+         nn::integer_setting(
+             "stride", "architecture", 2, 0, 65536,
+             "Every stride-th layer is dense, from the first on; 0 for none, 1 for all."),
+         nn::size_setting("context", 256,
+                          "Tokens that the model can see, source and start symbol included.")},
+        {.schedule = "cosine", .weight_decay = 0.01}, {nn::learn_source_setting()});
   }
 
   static nn::Architecture architecture(const sdk::Json& settings) {

@@ -9,27 +9,23 @@ using namespace trellis;
 
 struct PanguPlugin {
   static sdk::Json description() {
-    auto settings = sdk::Json::array();
-    const auto integer = [&](const char* name, std::int64_t value, const char* summary) {
-      settings.push_back(nn::integer_setting(name, "architecture", value, 1, 65536, summary));
-    };
-    integer("layers", 3, "Blocks below the query layer.");
-    integer("width", 256, "Size of the vectors between blocks.");
-    integer("heads", 4, "Attention heads; must divide width.");
-    integer("inner", 1024, "Size of the feed-forward network's hidden layer.");
-    integer("context", 256, "Tokens that the model can see, source and start symbol included.");
-    settings.push_back(nn::max_source_setting());
-    for (const auto& list : {nn::tokenizer_settings(),
-                             nn::training_settings({.schedule = "cosine", .weight_decay = 0.01})}) {
-      settings.insert(settings.end(), list.begin(), list.end());
-    }
-    settings.push_back(nn::learn_source_setting());
     return {{"id", "pangu"},
             {"kind", "model"},
             {"version", "1.0.0"},
             {"summary", "GPT with a query layer on top: the place of the next token asks."},
             {"reference", "Zeng et al. 2021"},
-            {"settings", settings}};
+            {"settings", settings()}};
+  }
+
+  static sdk::Json settings() {
+    return nn::model_settings(
+        {nn::size_setting("layers", 3, "Blocks below the query layer."),
+         nn::size_setting("width", 256, "Size of the vectors between blocks."),
+         nn::size_setting("heads", 4, "Attention heads; must divide width."),
+         nn::size_setting("inner", 1024, "Size of the feed-forward network's hidden layer."),
+         nn::size_setting("context", 256,
+                          "Tokens that the model can see, source and start symbol included.")},
+        {.schedule = "cosine", .weight_decay = 0.01}, {nn::learn_source_setting()});
   }
 
   static nn::Architecture architecture(const sdk::Json& settings) {

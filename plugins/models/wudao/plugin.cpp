@@ -9,35 +9,31 @@ using namespace trellis;
 
 struct WudaoPlugin {
   static sdk::Json description() {
-    auto settings = sdk::Json::array();
-    const auto integer = [&](const char* name, std::int64_t value, const char* summary) {
-      settings.push_back(nn::integer_setting(name, "architecture", value, 1, 65536, summary));
-    };
-    integer("layers", 4, "Blocks of self-attention and feed-forward network.");
-    integer("width", 256, "Size of the vectors between blocks.");
-    integer("heads", 4, "Attention heads; must divide width.");
-    integer("inner", 1024, "Size of the feed-forward network's hidden layer.");
-    integer("experts", 8, "Experts of a mixture.");
-    integer("top_k", 2, "Experts that a token goes through.");
-    integer("mixture_stride", 2, "The last of every so many layers has experts; 1 for all.");
-    settings.push_back(
-        nn::number_setting("capacity_factor", "training", 1.25, 0, 1000,
-                           "Most tokens of an expert in a batch, in even shares; 0 for no limit."));
-    settings.push_back(nn::number_setting("balance", "training", 0.01, 0, 1000,
-                                          "Weight of the loss that spreads tokens over experts."));
-    integer("context", 256, "Tokens that the model can see, source and start symbol included.");
-    settings.push_back(nn::max_source_setting());
-    for (const auto& list : {nn::tokenizer_settings(),
-                             nn::training_settings({.schedule = "cosine", .weight_decay = 0.01})}) {
-      settings.insert(settings.end(), list.begin(), list.end());
-    }
-    settings.push_back(nn::learn_source_setting());
     return {{"id", "wudao"},
             {"kind", "model"},
             {"version", "1.0.0"},
             {"summary", "GPT with mixtures of experts in some of its layers."},
             {"reference", "He et al. 2021 (FastMoE); Fedus et al. 2021"},
-            {"settings", settings}};
+            {"settings", settings()}};
+  }
+
+  static sdk::Json settings() {
+    return nn::model_settings(
+        {nn::size_setting("layers", 4, "Blocks of self-attention and feed-forward network."),
+         nn::size_setting("width", 256, "Size of the vectors between blocks."),
+         nn::size_setting("heads", 4, "Attention heads; must divide width."),
+         nn::size_setting("inner", 1024, "Size of the feed-forward network's hidden layer."),
+         nn::size_setting("experts", 8, "Experts of a mixture."),
+         nn::size_setting("top_k", 2, "Experts that a token goes through."),
+         nn::size_setting("mixture_stride", 2,
+                          "The last of every so many layers has experts; 1 for all."),
+         nn::number_setting("capacity_factor", "training", 1.25, 0, 1000,
+                            "Most tokens of an expert in a batch, in even shares; 0 for no limit."),
+         nn::number_setting("balance", "training", 0.01, 0, 1000,
+                            "Weight of the loss that spreads tokens over experts."),
+         nn::size_setting("context", 256,
+                          "Tokens that the model can see, source and start symbol included.")},
+        {.schedule = "cosine", .weight_decay = 0.01}, {nn::learn_source_setting()});
   }
 
   static nn::Architecture architecture(const sdk::Json& settings) {
