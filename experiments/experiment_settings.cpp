@@ -26,8 +26,10 @@ const sdk::Settings<ExperimentOptions>& schema() {
           .integer("top_alternatives", &ExperimentOptions::top_alternatives,
                    {.at_least = 0, .at_most = 1000},
                    "Most probable tokens that are recorded at every position.")
-          .number("timeout_seconds", &ExperimentOptions::timeout_seconds, {.above = 0},
-                  "A worker that gives no sign of life for this long is stopped.")
+          .number(
+              "timeout_seconds", &ExperimentOptions::timeout_seconds, {.above = 0},
+              "A worker is stopped when for this long it reports nothing and its plugin does not "
+              "ask whether to stop.")
           .number("memory_gb", &ExperimentOptions::memory_gb, {.at_least = 0},
                   "Most memory of one worker; 0 for its share of nine tenths of the machine's.");
   return schema;

@@ -89,7 +89,8 @@ bool ModelRun::start() {
   ended_ = false;
   process_ = std::make_unique<WorkerProcess>(context_.options.program, to_line(make_job()),
                                              context_.options.memory_bytes);
-  last_event_ = monotonic_seconds();
+  last_sign_of_life_ = monotonic_seconds();
+  polls_ = 0;
   return true;
 }
 
@@ -131,8 +132,12 @@ Job ModelRun::make_job() {
 
 void ModelRun::read(double now) {
   process_->read_errors();
+  if (const auto polls = process_->polls(); polls != polls_) {
+    polls_ = polls;
+    last_sign_of_life_ = now;
+  }
   for (const auto& line : process_->read_events()) {
-    last_event_ = now;
+    last_sign_of_life_ = now;
     try {
       handle(event_from(line));
     } catch (const json::exception& exception) {

@@ -38,7 +38,8 @@ class ModelRun {
   bool start();
   WorkerProcess& process() { return *process_; }
   bool running() const { return process_ != nullptr; }
-  double last_sign_of_life() const { return last_event_; }
+  /// When read() last saw an event or a poll of the worker's.
+  double last_sign_of_life() const { return last_sign_of_life_; }
 
   /// Handles what has arrived. Throws Error(plugin) when it is nothing that a worker says, and
   /// other Errors when the database cannot be written.
@@ -85,7 +86,8 @@ class ModelRun {
   std::map<std::string, OpenTrial> open_;  // by trial id
   std::vector<std::string> order_;         // of the open ones
   std::unique_ptr<WorkerProcess> process_;
-  double last_event_ = 0;
+  double last_sign_of_life_ = 0;
+  std::uint32_t polls_ = 0;
   std::string stage_;
   bool together_ = true;                 // false once a worker fell over nobody knows whom
   std::vector<std::string> running_;     // trials under way

@@ -4,6 +4,7 @@
 /// is done; its standard output and error belong to the plugins and are kept for failures.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -16,7 +17,14 @@
 namespace trellis::experiments {
 
 inline constexpr int kEventDescriptor = 3;
-inline constexpr int kMarkDescriptor = 4;  ///< memory that both share: see WorkerProcess::mark()
+inline constexpr int kSharedDescriptor = 4;  ///< memory that holds SharedWords
+
+/// Memory that the worker writes, from any thread, and the host reads, even after the worker's
+/// death.
+struct SharedWords {
+  std::atomic<std::uint32_t> mark;   ///< see WorkerProcess::mark()
+  std::atomic<std::uint32_t> polls;  ///< how often a plugin asked whether to stop, modulo 2^32
+};
 
 struct PluginJob {
   std::string plugin;

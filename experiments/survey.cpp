@@ -27,7 +27,8 @@ std::string run_worker(const Job& job, const WorkerOptions& options,
                        const StopRequests& stop_requests,
                        const std::function<void(const nlohmann::json&)>& on_event) {
   WorkerProcess process(options.program, to_line(job), options.memory_bytes);
-  double last_event = monotonic_seconds();
+  double last_sign_of_life = monotonic_seconds();
+  std::uint32_t polls = 0;
   std::string failure;
   bool ended = false;
   while (process.open()) {
@@ -38,7 +39,9 @@ std::string run_worker(const Job& job, const WorkerOptions& options,
     process.read_errors();
     try {
       const auto lines = process.read_events();
-      if (!lines.empty()) last_event = monotonic_seconds();
+      const auto polls_now = process.polls();
+      if (!lines.empty() || polls_now != polls) last_sign_of_life = monotonic_seconds();
+      polls = polls_now;
       for (const auto& line : lines) {
         const auto event = event_from(line);
         if (event.at("event") == "end") ended = true;
@@ -51,7 +54,7 @@ std::string run_worker(const Job& job, const WorkerOptions& options,
       if (error.fault() != Fault::plugin) throw;
       return error.what();
     }
-    if (monotonic_seconds() - last_event > options.timeout_seconds) {
+    if (monotonic_seconds() - last_sign_of_life > options.timeout_seconds) {
       return fmt::format("gave no sign of life for {:g} s and was killed", options.timeout_seconds);
     }
   }

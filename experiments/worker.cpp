@@ -26,6 +26,7 @@ std::atomic<bool> stop_requested{false};
 
 struct HostFacts {
   int threads = 1;
+  SharedWords* shared = nullptr;
 };
 
 trellis_host host_services(HostFacts& facts) {
@@ -38,7 +39,10 @@ trellis_host host_services(HostFacts& facts) {
             std::cerr << kNames.at(static_cast<std::size_t>(std::clamp(level, 0, 3))) << ": "
                       << std::string_view(message, size) << std::endl;
           },
-          [](void*) -> std::int32_t { return stop_requested ? 1 : 0; },
+          [](void* context) -> std::int32_t {
+            ++static_cast<HostFacts*>(context)->shared->polls;
+            return stop_requested ? 1 : 0;
+          },
           [](void* context) -> std::int32_t { return static_cast<HostFacts*>(context)->threads; }};
 }
 
@@ -70,13 +74,12 @@ void use_named_vectors() {
   }
 }
 
-// Nothing is marked where the host shares no memory, as when a person starts the worker.
-Mark mark_in_shared_memory() {
-  void* memory = mmap(nullptr, sizeof(std::atomic<std::uint32_t>), PROT_READ | PROT_WRITE,
-                      MAP_SHARED, kMarkDescriptor, 0);
-  if (memory == MAP_FAILED) return [](std::uint32_t) {};
-  auto* shared = static_cast<std::atomic<std::uint32_t>*>(memory);
-  return [shared](std::uint32_t value) { shared->store(value); };
+// Words that nobody reads where the host shares no memory, as when a person starts the worker.
+SharedWords& shared_words() {
+  static SharedWords unread{};
+  void* memory =
+      mmap(nullptr, sizeof(SharedWords), PROT_READ | PROT_WRITE, MAP_SHARED, kSharedDescriptor, 0);
+  return memory == MAP_FAILED ? unread : *static_cast<SharedWords*>(memory);
 }
 
 }  // namespace
@@ -89,6 +92,7 @@ int worker_main() {
   keep_freed_memory();
   std::signal(SIGTERM, [](int) { stop_requested = true; });
   HostFacts facts;
+  facts.shared = &shared_words();
   const auto host = host_services(facts);
   try {
     std::string line;
@@ -98,7 +102,7 @@ int worker_main() {
     use_named_vectors();
     plugin::Registry registry(job.plugin_folders, host);
     const WorkerContext context{registry, send_line, [] { return stop_requested.load(); },
-                                mark_in_shared_memory()};
+                                [&facts](std::uint32_t value) { facts.shared->mark = value; }};
     if (job.kind == "survey") run_survey(context, job.survey);
     if (job.kind == "model") run_model(context, job.model);
     if (job.kind == "score") run_score(context, job.score);

@@ -50,19 +50,18 @@ int descriptor_with(const std::string& content) {
   return descriptor;
 }
 
-// Memory for one number that the worker writes and the host reads, even after the worker's death.
-int shared_mark(std::atomic<std::uint32_t>*& mark) {
+int shared_words(SharedWords*& words) {
   static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
-  const int descriptor = memfd_create("trellis-mark", MFD_CLOEXEC);
-  if (descriptor < 0 || ftruncate(descriptor, sizeof *mark) != 0) fail("memfd_create");
-  void* memory = mmap(nullptr, sizeof *mark, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  const int descriptor = memfd_create("trellis-shared", MFD_CLOEXEC);
+  if (descriptor < 0 || ftruncate(descriptor, sizeof *words) != 0) fail("memfd_create");
+  void* memory = mmap(nullptr, sizeof *words, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
   if (memory == MAP_FAILED) fail("mmap");
-  mark = static_cast<std::atomic<std::uint32_t>*>(memory);
+  words = static_cast<SharedWords*>(memory);
   return descriptor;
 }
 
 // Everything here runs between fork and exec: only calls that are safe after a fork.
-[[noreturn]] void become_worker(const char* program, int job, int events, int errors, int mark,
+[[noreturn]] void become_worker(const char* program, int job, int events, int errors, int shared,
                                 std::uint64_t memory_bytes, pid_t host) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -80,13 +79,13 @@ int shared_mark(std::atomic<std::uint32_t>*& mark) {
   const int job_copy = fcntl(job, F_DUPFD, 10);
   const int events_copy = fcntl(events, F_DUPFD, 10);
   const int errors_copy = fcntl(errors, F_DUPFD, 10);
-  const int mark_copy = fcntl(mark, F_DUPFD, 10);
+  const int shared_copy = fcntl(shared, F_DUPFD, 10);
   dup2(job_copy, STDIN_FILENO);
   dup2(errors_copy, STDOUT_FILENO);
   dup2(errors_copy, STDERR_FILENO);
   dup2(events_copy, kEventDescriptor);
-  dup2(mark_copy, kMarkDescriptor);
-  for (int descriptor = kMarkDescriptor + 1; descriptor < 256; ++descriptor) close(descriptor);
+  dup2(shared_copy, kSharedDescriptor);
+  for (int descriptor = kSharedDescriptor + 1; descriptor < 256; ++descriptor) close(descriptor);
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
   sigset_t none;
@@ -123,16 +122,17 @@ WorkerProcess::WorkerProcess(const std::filesystem::path& program, const std::st
   int events[2];
   int errors[2];
   if (pipe2(events, O_CLOEXEC) != 0 || pipe2(errors, O_CLOEXEC) != 0) fail("pipe2");
-  const int mark = shared_mark(mark_);
+  const int shared = shared_words(shared_);
   const pid_t host = getpid();
   pid_ = fork();
   if (pid_ < 0) fail("fork");
   if (pid_ == 0) {
-    become_worker(program.c_str(), job_descriptor, events[1], errors[1], mark, memory_bytes, host);
+    become_worker(program.c_str(), job_descriptor, events[1], errors[1], shared, memory_bytes,
+                  host);
   }
   setpgid(pid_, pid_);  // whoever comes first, so that kill() always finds the group
   close(job_descriptor);
-  close(mark);
+  close(shared);
   close(events[1]);
   close(errors[1]);
   events_ = events[0];
@@ -148,7 +148,7 @@ WorkerProcess::~WorkerProcess() {
   }
   close(events_);
   close(errors_);
-  munmap(mark_, sizeof *mark_);
+  munmap(shared_, sizeof *shared_);
 }
 
 std::vector<std::string> WorkerProcess::read_events() {

@@ -3,12 +3,13 @@
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "experiments/protocol.hpp"
 
 namespace trellis::experiments {
 
@@ -47,7 +48,10 @@ class WorkerProcess {
 
   /// Whose plugins ran when it was last heard of: 1 plus the index of a trial of its job, 0 for
   /// the model's or nobody's.
-  std::uint32_t mark() const { return mark_->load(); }
+  std::uint32_t mark() const { return shared_->mark.load(); }
+
+  /// Changes whenever a plugin asks whether to stop: long work that is silent does so.
+  std::uint32_t polls() const { return shared_->polls.load(); }
 
   /// The last lines of its standard error and output.
   const std::string& standard_error() const { return error_tail_; }
@@ -56,7 +60,7 @@ class WorkerProcess {
   pid_t pid_ = -1;
   int events_ = -1;
   int errors_ = -1;
-  std::atomic<std::uint32_t>* mark_ = nullptr;  // in memory that the worker shares
+  SharedWords* shared_ = nullptr;
   bool open_ = true;
   std::string event_buffer_;
   std::string error_tail_;

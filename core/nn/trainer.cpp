@@ -189,7 +189,7 @@ bool Run::report(bool valid, double loss) {
 }
 
 bool Run::validate() {
-  const double loss = evaluate(network_, job_.valid, batching_);
+  const double loss = evaluate(network_, job_.valid, batching_, world_.cancelled);
   if (loss < progress_.best_loss) {
     progress_.best_loss = loss;
     progress_.worse = 0;
@@ -266,12 +266,13 @@ Updater::Outcome Updater::update(std::span<const Batch> batches, double rate,
   return outcome;
 }
 
-double evaluate(Network& network, std::span<const Sequence> sequences,
-                const BatchOptions& options) {
+double evaluate(Network& network, std::span<const Sequence> sequences, const BatchOptions& options,
+                const std::function<bool()>& cancelled) {
   const at::NoGradGuard no_gradient;
   double sum = 0;
   std::int64_t count = 0;
   for (const WindowBatch& windows : plan_validation(sequences, options)) {
+    cancelled();
     const Batch batch = to_tensors(make_batch(sequences, windows));
     const auto mean = static_cast<double>(cross_entropy(network, batch, 0.0).item<float>());
     sum += mean * static_cast<double>(batch.target_count);

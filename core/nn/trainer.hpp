@@ -23,7 +23,7 @@ namespace trellis::nn {
 /// What the trainer needs of the world, so that tests can be exact.
 struct TrainingWorld {
   std::function<double()> clock;    ///< seconds since any fixed moment; only for the curve
-  std::function<bool()> cancelled;  ///< polled before every update
+  std::function<bool()> cancelled;  ///< polled before every update and every validated batch
 };
 
 /// One point of the loss curve.
@@ -77,7 +77,10 @@ enum class TrainingEnd { converged, stopped };
 TrainingEnd train(Network& network, const TrainingOptions& options, const TrainingJob& job,
                   const TrainingWorld& world);
 
-/// Mean cross-entropy in nats a token, without label smoothing and dropout.
-double evaluate(Network& network, std::span<const Sequence> sequences, const BatchOptions& options);
+/// Mean cross-entropy in nats a token, without label smoothing and dropout. Polls `cancelled`
+/// before every batch, for the host to see that work goes on; the answer is left to whoever asks
+/// next.
+double evaluate(Network& network, std::span<const Sequence> sequences, const BatchOptions& options,
+                const std::function<bool()>& cancelled);
 
 }  // namespace trellis::nn

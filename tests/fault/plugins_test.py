@@ -44,6 +44,11 @@ class PluginsTest(RunCase):
             "hang", HEAD.replace("timeout_seconds = 300", "timeout_seconds = 15"))
         self.assertIn("no sign of life for 15 s", message)
 
+    def test_whoever_asks_whether_to_stop_is_alive(self):
+        result = self.run_config(HEAD.replace("timeout_seconds = 300", "timeout_seconds = 15") +
+                                 faulty("model", "poll", "train") + GREEDY)
+        self.assert_ends(result, 0, "1 trials: 0 done before, 1 done now, 0 failed")
+
     def test_a_flood_of_messages_is_ended_like_a_hang(self):
         (message, _, _), = self.run_with_fault(
             "flood", HEAD.replace("timeout_seconds = 300", "timeout_seconds = 15"))

@@ -1,9 +1,8 @@
 // A model and a strategy that work until a moment which their settings name, and then do what their
-// name says: segfault, hang, wait for a file, eat memory, throw across the ABI, answer garbage,
-// chatter on every open descriptor, flood the standard error, go mute by closing all of them, or
-// waver: let the logits depend on the size of the batch.
-// For tests of whatever runs plugins. The model reads and writes bytes and answers every prompt
-// with "aaaa" and its end.
+// name says: segfault, hang, wait for a file, poll for long, eat memory, throw across the ABI,
+// answer garbage, chatter on every open descriptor, flood the standard error, go mute by closing
+// all of them, or waver: let the logits depend on the size of the batch. For tests of whatever runs
+// plugins. The model reads and writes bytes and answers every prompt with "aaaa" and its end.
 #include <unistd.h>
 
 #include <chrono>
@@ -31,6 +30,7 @@ const std::string_view kFault = tests::fault_name;
 constexpr std::int32_t kBos = 0, kEos = 1, kFirstByte = 2, kVocabSize = kFirstByte + 256;
 constexpr std::size_t kAnswerLength = 4;
 constexpr std::size_t kChunk = std::size_t{64} << 20U;
+constexpr int kPolls = 2000;  // 20 s
 constexpr std::int32_t kGarbageToken = 1 << 30;
 
 struct Options {
@@ -56,6 +56,11 @@ void strike(const Options& options) {
     while (true) std::this_thread::sleep_for(std::chrono::seconds(1));
   } else if (kFault == "wait") {
     while (!std::filesystem::exists(options.until)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  } else if (kFault == "poll") {
+    for (int i = 0; i < kPolls; ++i) {
+      sdk::cancelled();
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   } else if (kFault == "memory") {
