@@ -113,8 +113,8 @@ TEST_F(TaskData, CodeReadsHumanEvalMbppAndLines) {
   const auto programs = examples("code", "a.jsonl", lines);
   ASSERT_EQ(programs.size(), 3U);
   EXPECT_EQ(programs[0].id, "HumanEval/0");
-  EXPECT_EQ(programs[0].prefix, "def f():\n");
-  EXPECT_THAT(programs[0].references, ElementsAre("    return 1\n"));
+  EXPECT_EQ(programs[0].prefix, "def f():");
+  EXPECT_THAT(programs[0].references, ElementsAre("\n    return 1\n"));
   EXPECT_THAT(programs[0].fields.at("tests").get<std::string>(), HasSubstr("check(f)"));
   EXPECT_EQ(programs[1].id, "11");
   EXPECT_EQ(programs[1].source, "Write f.\nassert f() == 1");

@@ -215,9 +215,13 @@ class Code {
       example["references"] = {record.text("code")};
       fields["tests"] = setup + joined(tests);
     } else {
-      example["prefix"] = record.text("prompt");
+      // Tokenizers join a line's end and the next line's indentation into one token, so after a
+      // prompt that ends in white space a model stands where it never stood in training.
+      const auto prompt = record.text("prompt");
+      const auto end = prompt.find_last_not_of(" \t\r\n") + 1;
+      example["prefix"] = prompt.substr(0, end);
       if (record.has("canonical_solution")) {
-        example["references"] = {record.text("canonical_solution")};
+        example["references"] = {prompt.substr(end) + record.text("canonical_solution")};
       }
       if (record.has("test")) {
         fields["tests"] = record.text("test") + "\ncheck(" + record.text("entry_point") + ")";
