@@ -53,8 +53,8 @@ std::string sweep_text(const storage::SweepTotals& totals) {
 
 }  // namespace
 
-ModelRun::ModelRun(RunContext& context, std::size_t model, std::vector<std::size_t> open_trials,
-                   int place)
+ModelRun::ModelRun(RunContext& context, std::size_t model,
+                   const std::vector<std::size_t>& open_trials, int place)
     : context_(context), model_(model), place_(place) {
   for (const auto index : open_trials) {
     const auto& id = context_.plan.trials[index].record.id;
@@ -312,6 +312,7 @@ void ModelRun::on_sweep(const json& event) {
 }
 
 // By value: the caller may name it by what is erased here.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
 void ModelRun::close_trial(std::string id, bool good) {
   context_.store.set_status(id, good ? storage::TrialStatus::done : storage::TrialStatus::failed);
   ++(good ? context_.summary.done : context_.summary.failed);

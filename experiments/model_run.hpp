@@ -32,7 +32,8 @@ struct RunContext {
 class ModelRun {
  public:
   /// `open_trials`: indices into the plan's trials. `place` numbers its line on the terminal.
-  ModelRun(RunContext& context, std::size_t model, std::vector<std::size_t> open_trials, int place);
+  ModelRun(RunContext& context, std::size_t model, const std::vector<std::size_t>& open_trials,
+           int place);
 
   /// Starts a worker for the trials that are open. False when there are none.
   bool start();

@@ -145,7 +145,7 @@ RunSummary run_plan(const Plan& plan, const Config& config, storage::Store& stor
     }
     if (open.empty()) continue;
     store.clear_failures(plan.models[m].record.id);
-    runs.emplace_back(context, m, std::move(open), static_cast<int>(m));
+    runs.emplace_back(context, m, open, static_cast<int>(m));
     waiting.push_back(&runs.back());
   }
   PlanRunner(context, std::move(waiting), runs, stop_requests).run();

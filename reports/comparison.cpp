@@ -1,5 +1,7 @@
 #include "reports/comparison.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -296,8 +298,8 @@ void require_known(const std::vector<std::string>& wanted, const std::set<std::s
                    const std::string& what) {
   for (const auto& name : wanted) {
     if (!known.contains(name)) {
-      throw Error(Fault::usage, "no " + what + " '" + name + "' in this experiment; it has: " +
-                                    joined({known.begin(), known.end()}));
+      throw Error(Fault::usage, fmt::format("no {} '{}' in this experiment; it has: {}", what, name,
+                                            joined({known.begin(), known.end()})));
     }
   }
 }
