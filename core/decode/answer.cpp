@@ -27,9 +27,11 @@ bool is_eos(const trellis_view& view, std::int32_t token) {
 
 }  // namespace
 
-AnswerCollector::AnswerCollector(const trellis_view& view, std::size_t limit)
+AnswerCollector::AnswerCollector(const trellis_view& view, std::size_t limit,
+                                 std::uint64_t finished)
     : view_(view),
       limit_(limit),
+      finished_(finished),
       abi_{sizeof(trellis_answer), this,
            [](void* context, const trellis_move* move, trellis_error* error) {
              return static_cast<AnswerCollector*>(context)->receive(move, nullptr, error);
@@ -37,15 +39,33 @@ AnswerCollector::AnswerCollector(const trellis_view& view, std::size_t limit)
            [](void* context, const trellis_move* move, trellis_finish_reason reason,
               trellis_error* error) {
              return static_cast<AnswerCollector*>(context)->receive(move, &reason, error);
+           },
+           [](void* context, std::uint64_t finish, double score, trellis_error* error) {
+             return static_cast<AnswerCollector*>(context)->receive_score(finish, score, error);
            }} {}
+
+trellis_status AnswerCollector::receive_score(std::uint64_t finish, double score,
+                                              trellis_error* error) noexcept {
+  try {
+    if (finish >= finished_) {
+      return refuse(fmt::format("rescore of finish {} of {}", finish, finished_), error);
+    }
+    if (std::isnan(score)) {
+      return refuse(fmt::format("rescore of finish {}: its score is not a number", finish), error);
+    }
+    rescores_.push_back({finish, score});
+    return TRELLIS_OK;
+  } catch (const std::exception& exception) {
+    if (problem_.empty()) problem_ = exception.what();
+    return TRELLIS_OUT_OF_MEMORY;
+  }
+}
 
 trellis_status AnswerCollector::receive(const trellis_move* move,
                                         const trellis_finish_reason* reason,
                                         trellis_error* error) noexcept {
-  trellis_status status = TRELLIS_INVALID_ARGUMENT;
-  std::string problem;
   try {
-    problem = check(move, reason);
+    const auto problem = check(move, reason);
     if (problem.empty()) {
       Move copy;
       copy.parent = move->parent;
@@ -55,21 +75,26 @@ trellis_status AnswerCollector::receive(const trellis_move* move,
       copy.again = again_of(*move);
       if (reason != nullptr) copy.finish = *reason;
       moves_.push_back(std::move(copy));
+      if (reason != nullptr) ++finished_;
       return TRELLIS_OK;
     }
-    problem = fmt::format("{} {} of the answer: {}", reason != nullptr ? "finish" : "move",
-                          moves_.size() + 1, problem);
+    return refuse(fmt::format("{} {} of the answer: {}", reason != nullptr ? "finish" : "move",
+                              moves_.size() + 1, problem),
+                  error);
   } catch (const std::exception& exception) {
-    status = TRELLIS_OUT_OF_MEMORY;
-    problem = exception.what();
+    if (problem_.empty()) problem_ = exception.what();
+    return TRELLIS_OUT_OF_MEMORY;
   }
+}
+
+trellis_status AnswerCollector::refuse(std::string problem, trellis_error* error) {
   if (error != nullptr) {
     const std::size_t size = std::min(problem.size(), sizeof error->message - 1);
     std::memcpy(error->message, problem.data(), size);
     error->message[size] = '\0';
   }
   if (problem_.empty()) problem_ = std::move(problem);
-  return status;
+  return TRELLIS_INVALID_ARGUMENT;
 }
 
 std::string AnswerCollector::check(const trellis_move* move,

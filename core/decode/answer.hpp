@@ -19,16 +19,24 @@ struct Move {
   std::uint32_t again = 0;
 };
 
+/// Another score for a finished sequence, by its number among those of its search.
+struct Rescore {
+  std::uint64_t finish = 0;
+  double score = 0;
+};
+
 /// Collects the moves and finishes of one round. Not movable: the ABI struct points to it.
 class AnswerCollector {
  public:
-  /// `limit`: the most tokens a hypothesis may have. Both must outlive the collector.
-  AnswerCollector(const trellis_view& view, std::size_t limit);
+  /// `limit`: the most tokens a hypothesis may have. `finished`: how many sequences the search has
+  /// finished in earlier rounds. The view must outlive the collector.
+  AnswerCollector(const trellis_view& view, std::size_t limit, std::uint64_t finished);
   AnswerCollector(const AnswerCollector&) = delete;
   AnswerCollector& operator=(const AnswerCollector&) = delete;
 
   trellis_answer& abi() { return abi_; }
   const std::vector<Move>& moves() const { return moves_; }
+  const std::vector<Rescore>& rescores() const { return rescores_; }
   /// The first thing that was wrong, in one line; empty when nothing was. It is kept even when the
   /// strategy ignores the status that it got for it.
   const std::string& problem() const { return problem_; }
@@ -36,12 +44,16 @@ class AnswerCollector {
  private:
   trellis_status receive(const trellis_move* move, const trellis_finish_reason* reason,
                          trellis_error* error) noexcept;
+  trellis_status receive_score(std::uint64_t finish, double score, trellis_error* error) noexcept;
+  trellis_status refuse(std::string problem, trellis_error* error);
   std::string check(const trellis_move* move, const trellis_finish_reason* reason) const;
 
   const trellis_view& view_;
   std::size_t limit_;
+  std::uint64_t finished_;  // with this answer's
   trellis_answer abi_;
   std::vector<Move> moves_;
+  std::vector<Rescore> rescores_;
   std::string problem_;
 };
 

@@ -81,12 +81,13 @@ bool Sample::advance() {
   if (!live_.empty()) {
     View view;
     show(view);
-    AnswerCollector answer(view.abi, start_->limit);
+    AnswerCollector answer(view.abi, start_->limit, finish_count_);
     search_.advance(view.abi, answer.abi());
     if (!answer.problem().empty()) {
       throw Error(Fault::plugin, fmt::format("strategy advance: {}", answer.problem()));
     }
     carry_out(answer.moves());
+    rescore(answer.rescores());
   }
   ++round_;
   if (!live_.empty()) return false;
@@ -121,21 +122,27 @@ void Sample::show(View& view) {
   }
   view.noise = noise_abi(noise_key_);
   const std::size_t remaining = start_->limit - longest;
-  view.abi = {sizeof(trellis_view),
-              view.hypotheses.data(),
-              view.hypotheses.size(),
-              facts.vocab_size,
-              facts.hidden_size,
-              start_->tokens.decoder.data(),
-              start_->tokens.decoder.size(),
-              facts.eos.data(),
-              facts.eos.size(),
-              round_,
-              start_->limit,
-              remaining,
-              remaining == 1,
-              &view.noise,
-              arm_.strategy->needs().prompt_hidden ? start_->root->prompt_hidden.data() : nullptr};
+  view.abi = {
+      sizeof(trellis_view),
+      view.hypotheses.data(),
+      view.hypotheses.size(),
+      facts.vocab_size,
+      facts.hidden_size,
+      start_->tokens.decoder.data(),
+      start_->tokens.decoder.size(),
+      facts.eos.data(),
+      facts.eos.size(),
+      round_,
+      start_->limit,
+      remaining,
+      remaining == 1,
+      &view.noise,
+      arm_.strategy->needs().prompt_hidden ? start_->root->prompt_hidden.data() : nullptr,
+      this,
+      [](void* sample, const std::int32_t* tokens, std::size_t count, trellis_text_sink* text,
+         trellis_error* error) {
+        return static_cast<const Sample*>(sample)->write_text({tokens, count}, *text, *error);
+      }};
 }
 
 // Rows are shown where the batch has them; several that do not lie side by side there are copied.
@@ -216,9 +223,42 @@ void Sample::carry_out(const std::vector<Move>& moves) {
       judge_path(ancestor(next.node, move.tokens.size() - 1), vocab_size,
                  context_.options.top_alternatives);
     }
+    if (answered.finish) next.number = finish_count_++;
     settle(std::move(next), move);
   }
   live_.swap(next_);
+}
+
+void Sample::rescore(const std::vector<Rescore>& rescores) {
+  for (const auto& [finish, score] : rescores) {
+    for (auto& finished : finished_) {
+      if (finished.number == finish) finished.score = score;
+    }
+    for (auto& hypothesis : live_) {  // those whose tokens are still to be judged
+      if (hypothesis.number == finish) hypothesis.score = score;
+    }
+  }
+}
+
+std::string Sample::text_of(std::span<const std::int32_t> tokens) const {
+  auto text = context_.model.decode(tokens);
+  if (const auto stop = start_->stops.find(text)) text.resize(*stop);
+  return text;
+}
+
+trellis_status Sample::write_text(std::span<const std::int32_t> tokens, trellis_text_sink& sink,
+                                  trellis_error& error) const noexcept {
+  try {
+    const auto text = text_of(tokens);
+    sink.write(sink.context, text.data(), text.size());
+    return TRELLIS_OK;
+  } catch (const std::exception& exception) {
+    const std::string_view what = exception.what();
+    const auto size = std::min(what.size(), sizeof error.message - 1);
+    std::copy_n(what.data(), size, error.message);
+    error.message[size] = '\0';
+    return TRELLIS_INVALID_ARGUMENT;
+  }
 }
 
 // A stop string has ended the text: what a strategy moves on from it is dropped. A move that
@@ -275,8 +315,8 @@ void Sample::settle(Hypothesis next, const Move& move) {
 }
 
 void Sample::finish(Hypothesis& hypothesis, trellis_finish_reason reason) {
-  finished_.push_back(
-      {std::move(hypothesis.tokens), std::move(hypothesis.node), hypothesis.score, reason});
+  finished_.push_back({std::move(hypothesis.tokens), std::move(hypothesis.node), hypothesis.score,
+                       reason, hypothesis.number});
 }
 
 Generation Sample::take_result() {

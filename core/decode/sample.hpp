@@ -91,12 +91,14 @@ class Sample {
     StopSearch stop_before;  // as it was before the tokens of the last move
     bool stopped = false;
     std::optional<trellis_finish_reason> closing;  // only the judgement of its tokens is missing
+    std::optional<std::uint64_t> number;           // among what the search has finished
   };
   struct Finished {
     std::vector<std::int32_t> tokens;
     NodePtr node;
     double score = 0;
     trellis_finish_reason reason = TRELLIS_FINISH_EOS;
+    std::optional<std::uint64_t> number;
   };
   struct View;
 
@@ -105,10 +107,14 @@ class Sample {
   void show_rows(const Hypothesis& hypothesis, trellis_hypothesis& shown);
   void process(const Hypothesis& hypothesis, std::size_t row, std::span<float> scores) const;
   void carry_out(const std::vector<Move>& moves);
+  void rescore(const std::vector<Rescore>& rescores);
   Move without_tokens_after_stop(const Move& move) const;
   Hypothesis follow(const Move& move) const;
   void settle(Hypothesis next, const Move& move);
   void finish(Hypothesis& hypothesis, trellis_finish_reason reason);
+  std::string text_of(std::span<const std::int32_t> tokens) const;
+  trellis_status write_text(std::span<const std::int32_t> tokens, trellis_text_sink& sink,
+                            trellis_error& error) const noexcept;
 
   SampleContext& context_;
   const ArmContext& arm_;
@@ -118,6 +124,7 @@ class Sample {
   std::uint64_t round_ = 0;
   std::vector<Hypothesis> live_;
   std::vector<Hypothesis> next_;
+  std::uint64_t finish_count_ = 0;  // that the search has named
   std::vector<Finished> finished_;
 };
 

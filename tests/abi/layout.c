@@ -184,7 +184,10 @@ MEMBER(trellis_view, remaining, 88);
 MEMBER(trellis_view, last_round, 96);
 MEMBER(trellis_view, noise, 104);
 MEMBER(trellis_view, prompt_hidden, 112);
-SIZE(trellis_view, 120);
+/* 1.1 */
+MEMBER(trellis_view, text_context, 120);
+MEMBER(trellis_view, text, 128);
+SIZE(trellis_view, 136);
 
 MEMBER(trellis_move, struct_size, 0);
 MEMBER(trellis_move, parent, 4);
@@ -199,7 +202,9 @@ MEMBER(trellis_answer, struct_size, 0);
 MEMBER(trellis_answer, context, 8);
 MEMBER(trellis_answer, move, 16);
 MEMBER(trellis_answer, finish, 24);
-SIZE(trellis_answer, 32);
+/* 1.1 */
+MEMBER(trellis_answer, rescore, 32);
+SIZE(trellis_answer, 40);
 
 MEMBER(trellis_search, struct_size, 0);
 MEMBER(trellis_search, self, 8);

@@ -81,7 +81,7 @@ TEST_F(Template, TaskTrainsModelAndStrategyGenerates) {
         static_cast<std::vector<std::int32_t>*>(context)->push_back(move->tokens[0]);
         return trellis_status{TRELLIS_OK};
       },
-      nullptr};
+      nullptr, nullptr};
   const float scores[] = {1, 3, 3, 2};
   trellis_hypothesis hypothesis{};
   hypothesis.struct_size = sizeof hypothesis;

@@ -307,6 +307,22 @@ INSTANTIATE_TEST_SUITE_P(
                     answer.move(answer.context, &move, &error);
                   },
                   "move 1 of the answer: tokens are null"},
+        BadAnswer{"rescore of nothing",
+                  [](auto& answer) {
+                    trellis_error error{};
+                    error.struct_size = sizeof error;
+                    send(answer, 0, 0, {2}, 0, TRELLIS_FINISH_STRATEGY);
+                    answer.rescore(answer.context, 1, 0, &error);
+                  },
+                  "rescore of finish 1 of 1"},
+        BadAnswer{"rescore by no number",
+                  [](auto& answer) {
+                    trellis_error error{};
+                    error.struct_size = sizeof error;
+                    send(answer, 0, 0, {2}, 0, TRELLIS_FINISH_STRATEGY);
+                    answer.rescore(answer.context, 0, NAN, &error);
+                  },
+                  "rescore of finish 0: its score is not a number"},
         BadAnswer{"small struct",
                   [](auto& answer) {
                     trellis_move move{};
@@ -326,6 +342,33 @@ INSTANTIATE_TEST_SUITE_P(
                   [](auto&) { throw sdk::Failure(TRELLIS_INTERNAL, "no idea what to do"); },
                   "no idea what to do"}),
     [](const auto& info) { return std::to_string(info.index); });
+
+TEST(Rescore, DecidesAfterAll) {
+  Table table(scrambled(5));
+  const auto chosen = arm(scripted([] {
+    return [](const trellis_view& view, trellis_answer& answer) {
+      trellis_error error{};
+      error.struct_size = sizeof error;
+      if (view.round == 0) {
+        send(answer, 0, 0, {2, 3}, 5, TRELLIS_FINISH_STRATEGY);
+        send(answer, 0, 0, {3}, 1, TRELLIS_FINISH_STRATEGY);
+        send(answer, 0, 0, {4});
+        return;
+      }
+      EXPECT_EQ(answer.rescore(answer.context, 0, -INFINITY, &error), TRELLIS_OK);
+      send(answer, 0, 0, {2}, 1, TRELLIS_FINISH_STRATEGY);
+      EXPECT_EQ(answer.rescore(answer.context, 2, 3, &error), TRELLIS_OK);
+    };
+  }));
+  RunOptions options;
+  options.runners_up = 5;
+  const auto outcome = run(table.model, chosen, {prompt_of(0, "", 9)}, options);
+  EXPECT_EQ(outcome.text(0), "ca");
+  EXPECT_EQ(outcome.at(0).score, 3);
+  ASSERT_EQ(outcome.at(0).runners_up.size(), 2U);
+  EXPECT_EQ(outcome.at(0).runners_up[0].tokens, Tokens{3});
+  EXPECT_EQ(outcome.at(0).runners_up[1].score, -INFINITY);
+}
 
 TEST(Failures, ASearchThatCannotBeOpenedFailsItsSample) {
   Table table(scrambled(5));

@@ -214,5 +214,118 @@ TEST(BestOfN, EndsAtStopStrings) {
   EXPECT_EQ(table.counts->live, 0U);
 }
 
+// ---- minimum Bayes risk -----------------------------------------------------------------------
+
+TEST(MinimumBayesRisk, OfOneIsAncestralSampling) {
+  const auto drawn = draw(arm(strategy("minimum_bayes_risk", {{"n", 1}})), 20000, 1);
+  EXPECT_LT(chi_square(drawn, kLaw), 27.9);  // 6
+}
+
+TEST(MinimumBayesRisk, ByExactMatchIsTheMostFrequent) {
+  // Of three letters the one that came twice or thrice, else the first that ended: all have the
+  // same risk then, and of equals the first wins.
+  std::map<std::string, double> weights;
+  for (const auto& [text, p] : kLaw) {
+    double all_different = 0;
+    for (const auto& [second, q] : kLaw) {
+      for (const auto& [third, r] : kLaw) {
+        if (second != text && third != text && second != third) all_different += p * q * r;
+      }
+    }
+    weights[text] = p * p * p + 3 * p * p * (1 - p) + all_different;
+  }
+  const auto chosen = arm(strategy("minimum_bayes_risk", {{"n", 3}, {"utility", "exact_match"}}));
+  EXPECT_LT(chi_square(draw(chosen, 20000, 1), weights), 27.9);
+}
+
+TEST(MinimumBayesRisk, TakesWhatIsMostLikeTheOthers) {
+  // Half of the samples say "ccccc", which nobody comes near; the others begin alike.
+  auto settings = markov(4, {});
+  settings.logits = [texts = settings.texts](const Tokens&, std::span<const std::int32_t> history) {
+    std::string text;
+    for (const auto token : history) text += texts[static_cast<std::size_t>(token)];
+    if (text.empty()) return log_of(texts, {{"a", 0.6}, {"c", 0.4}});
+    if (text[0] == 'c') return log_of(texts, {{text.size() < 5 ? "c" : "", 1}});
+    if (text.size() < 5) return log_of(texts, {{"a", 1}});
+    if (text.size() == 5) return log_of(texts, {{"a", 0.34}, {"b", 0.33}, {"d", 0.33}});
+    return log_of(texts, {{"", 1}});
+  };
+  for (const char* utility : {"chrf", "edit_similarity"}) {
+    Table table(settings);
+    const auto chosen = arm(strategy("minimum_bayes_risk", {{"n", 60}, {"utility", utility}}));
+    const auto outcome = run(table.model, chosen, {prompt_of(0, "", 20)});
+    // Most probable is "ccccc" with 0.4, against 0.2 each.
+    EXPECT_EQ(outcome.text(0).substr(0, 5), "aaaaa") << utility;
+    EXPECT_GT(outcome.at(0).score, 0);
+    EXPECT_EQ(table.counts->live, 0U);
+  }
+}
+
+// ---- stochastic beam --------------------------------------------------------------------------
+
+TEST(StochasticBeam, OfOneDrawsWhatSamplingDraws) {
+  const auto chosen = arm(strategy("stochastic_beam", {{"k", 1}}));
+  EXPECT_EQ(draw(chosen, 500, 6), draw(sampling({}), 500, 6));
+}
+
+// Every sequence of up to two letters with its probability; "a" may end at once.
+const std::map<std::string, double> kSequences = {
+    {"a", 0.5 * 0.4},  {"aa", 0.5 * 0.3}, {"ab", 0.5 * 0.3}, {"ba", 0.3 * 0.5},
+    {"bb", 0.3 * 0.5}, {"ca", 0.2 * 0.9}, {"cb", 0.2 * 0.1}};
+
+TEST(StochasticBeam, DrawsWithoutReplacement) {
+  const auto settings = markov(3, {});
+  auto tree = settings;
+  tree.logits = [texts = settings.texts](const Tokens&, std::span<const std::int32_t> history) {
+    std::string text;
+    for (const auto token : history) text += texts[static_cast<std::size_t>(token)];
+    if (text.empty()) return log_of(texts, {{"a", 0.5}, {"b", 0.3}, {"c", 0.2}});
+    if (text == "a") return log_of(texts, {{"", 0.4}, {"a", 0.3}, {"b", 0.3}});
+    if (text == "b") return log_of(texts, {{"a", 0.5}, {"b", 0.5}});
+    if (text == "c") return log_of(texts, {{"a", 0.9}, {"b", 0.1}});
+    return log_of(texts, {{"", 1}});
+  };
+  std::map<std::string, double> sets;
+  for (const auto& [first, p] : kSequences) {
+    for (const auto& [second, q] : kSequences) {
+      if (first < second) sets[first + " " + second] = p * q / (1 - p) + p * q / (1 - q);
+    }
+  }
+  Table table(tree);
+  RunOptions options;
+  options.samples = 20000;
+  options.seed = 3;
+  options.runners_up = 10;
+  const auto chosen = arm(strategy("stochastic_beam", {{"k", 2}}));
+  const auto outcome = run(table.model, chosen, {prompt_of(0, "", 9)}, options);
+  std::vector<std::string> drawn;
+  for (const auto& [key, generation] : outcome.generations) {
+    auto texts = texts_of(generation);
+    // What was pushed out of the set has the score -infinity and stands last.
+    ASSERT_GE(generation.runners_up.size(), 1U);
+    for (std::size_t i = 1; i < generation.runners_up.size(); ++i) {
+      EXPECT_EQ(generation.runners_up[i].score, -INFINITY);
+    }
+    EXPECT_NEAR(generation.score, std::log(kSequences.at(texts[0])), 1e-6);  // float32
+    EXPECT_GE(generation.score, generation.runners_up[0].score);
+    texts.resize(2);
+    std::sort(texts.begin(), texts.end());
+    drawn.push_back(texts[0] + " " + texts[1]);
+  }
+  EXPECT_LT(chi_square(drawn, sets), 49.0);  // 20 degrees of freedom, one in three thousand
+  EXPECT_EQ(table.counts->live, 0U);
+}
+
+TEST(StochasticBeam, ThatHoldsAllFindsTheMostProbable) {
+  const auto settings = scrambled(3, 1);
+  Table table(settings);
+  const auto expected =
+      run(table.model, arm(strategy("beam", {{"num_beams", 200}, {"length_penalty", 0}})),
+          {prompt_of(0, "a", 4)});
+  const auto outcome =
+      run(table.model, arm(strategy("stochastic_beam", {{"k", 200}})), {prompt_of(0, "a", 4)});
+  expect_same_output(outcome.at(0), expected.at(0));
+}
+
 }  // namespace
 }  // namespace trellis::tests

@@ -1,8 +1,7 @@
 /// Best of n: several samples at once, of which the most probable is the answer.
 #include <cmath>
-#include <vector>
 
-#include "core/kernels/distribution.hpp"
+#include "plugins/strategies/samples.hpp"
 #include "trellis/sdk/strategy.hpp"
 
 namespace {
@@ -23,74 +22,19 @@ const auto schema =
 
 class BestOfNSearch final : public sdk::Search {
  public:
-  explicit BestOfNSearch(const Options& options) : options_(options) {}
+  explicit BestOfNSearch(const Options& options)
+      : samples_(static_cast<std::size_t>(options.n)), length_penalty_(options.length_penalty) {}
 
   void advance(const trellis_view& view, sdk::Answer& answer) override {
-    if (view.round == 0) {
-      members_.assign(static_cast<std::size_t>(options_.n), 0);
-      numbers_.resize(members_.size());
-      for (std::size_t i = 0; i < numbers_.size(); ++i) numbers_[i] = i;
-    }
-    std::vector<std::size_t> going;
-    for (std::size_t i = 0; i < numbers_.size(); ++i) {
-      if (advance_one(view, members_[i], numbers_[i], answer)) going.push_back(numbers_[i]);
-    }
-    numbers_ = going;
-    members_.resize(numbers_.size());
-    for (std::size_t i = 0; i < members_.size(); ++i) members_[i] = i;
+    samples_.advance(view, answer, [&](const trellis::strategies::EndedSample& sample) {
+      const auto length = static_cast<double>(sample.tokens.size());
+      return sample.log_probability / std::pow(length, length_penalty_);
+    });
   }
 
  private:
-  // One token more for sample `number`; returns whether it goes on.
-  bool advance_one(const trellis_view& view, std::size_t hypothesis, std::size_t number,
-                   sdk::Answer& answer) const {
-    const auto& shown = view.hypotheses[hypothesis];
-    if (shown.stopped != 0) {
-      answer.finish(view, hypothesis, {}, normalised(shown.score, shown.token_count),
-                    TRELLIS_FINISH_STOP);
-      return false;
-    }
-    const auto scores = sdk::last_scores(view, hypothesis);
-    const double log_sum_exp = trellis::kernels::log_sum_exp(scores);
-    const auto token = draw(view, scores, log_sum_exp, number);
-    const double sum =
-        shown.score + static_cast<double>(scores[static_cast<std::size_t>(token)]) - log_sum_exp;
-    const bool end = sdk::is_eos(view, token);
-    if (end || view.last_round != 0) {
-      answer.finish(view, hypothesis, {&token, 1}, normalised(sum, shown.token_count + 1),
-                    end ? TRELLIS_FINISH_EOS : TRELLIS_FINISH_LENGTH);
-      return false;
-    }
-    answer.move(view, hypothesis, {&token, 1}, sum);
-    return true;
-  }
-
-  // Samples of one search see the same Gumbel noise, so each inverts the distribution function at a
-  // number of its own.
-  static std::int32_t draw(const trellis_view& view, std::span<const float> scores,
-                           double log_sum_exp, std::size_t number) {
-    const auto place = view.hypotheses[0].token_count;
-    double left =
-        view.noise->uniform(view.noise->context, place, static_cast<std::uint32_t>(number));
-    std::size_t last = 0;  // the last token with any probability: sums may end just below one
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      const double p = std::exp(static_cast<double>(scores[i]) - log_sum_exp);
-      if (p <= 0) continue;
-      last = i;
-      left -= p;
-      if (left < 0) break;
-    }
-    return static_cast<std::int32_t>(last);
-  }
-
-  double normalised(double sum, std::size_t length) const {
-    return sum /
-           std::pow(static_cast<double>(std::max<std::size_t>(length, 1)), options_.length_penalty);
-  }
-
-  const Options& options_;
-  std::vector<std::size_t> members_;  // hypotheses of the samples under way, in the view
-  std::vector<std::size_t> numbers_;  // of these samples
+  trellis::strategies::ParallelSamples samples_;
+  double length_penalty_;
 };
 
 class BestOfN {

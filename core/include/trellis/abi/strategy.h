@@ -26,7 +26,8 @@
  *    ends there. The strategy's `width` says how many may live at once.
  *  - Best of n: n moves from the first hypothesis, each drawn on its own (`uniform` with the number
  *    of the hypothesis as `draw`; `gumbel` gives them all the same noise), then one token a round.
- *    Every end is a finish with its score; the host keeps the best.
+ *    Every end is a finish with its score; the host keeps the best. Minimum Bayes risk gives the
+ *    scores at the end, by `rescore`, from what `text` says of each.
  *  - Contrastive search: one move for each of the k candidates. The next view shows them with
  *    `hidden` after each; the one that is chosen becomes the parent of the next k moves, the others
  *    are no parents. Hidden rows of earlier tokens are copied by the strategy as they pass;
@@ -183,6 +184,11 @@ typedef struct trellis_view {
   /* [prompt_count, hidden_size], after each token of the prompt; null unless the strategy needs
    * "prompt_hidden". Added later: struct_size says whether the host has it. */
   const float* prompt_hidden;
+  /* Since ABI 1.1. The text that a finished sequence of these tokens gives, without end symbol and
+   * stop string; called with text_context. */
+  void* text_context;
+  trellis_status (*text)(void* context, const int32_t* tokens, size_t count,
+                         trellis_text_sink* text, trellis_error* error);
 } trellis_view;
 
 /* A continuation of hypotheses[parent]: its tokens up to and including `row`, then `tokens`.
@@ -207,6 +213,10 @@ typedef struct trellis_answer {
   trellis_status (*move)(void* context, const trellis_move* move, trellis_error* error);
   trellis_status (*finish)(void* context, const trellis_move* move, trellis_finish_reason reason,
                            trellis_error* error);
+  /* Since ABI 1.1. Gives another score to a sequence that was finished before or in this answer:
+   * the search's calls of finish() are counted from 0, over all rounds. For searches that can only
+   * judge when all is there; -infinity says that it is not to be the sample. */
+  trellis_status (*rescore)(void* context, uint64_t finish, double score, trellis_error* error);
 } trellis_answer;
 
 /* One search: the work on one sample. Deterministic given the views it is shown. */

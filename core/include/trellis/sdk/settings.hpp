@@ -50,10 +50,10 @@ class Settings {
     description_.back()["format"] = "path";
     return *this;
   }
-  Settings& choice(const char* name, std::string Options::*member, std::vector<std::string> choices,
-                   const char* summary) {
+  Settings& choice(const char* name, std::string Options::*member,
+                   const std::vector<std::string>& choices, const char* summary) {
     add(name, "choice", member, {}, summary);
-    description_.back()["choices"] = std::move(choices);
+    description_.back()["choices"] = choices;
     return *this;
   }
   Settings& strings(const char* name, std::vector<std::string> Options::*member,

@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -119,6 +120,14 @@ class Answer {
     send(parent, row, tokens, score, &reason);
   }
 
+  /// Another score for what was finished by the `number`-th call of finish, from 0, of the search.
+  void rescore(std::uint64_t number, double score) {
+    trellis_error error{};
+    error.struct_size = sizeof error;
+    const auto status = answer_->rescore(answer_->context, number, score, &error);
+    if (status != TRELLIS_OK) throw Failure(status, error.message);
+  }
+
  private:
   static std::size_t last_row(const trellis_view& view, std::size_t parent) {
     return view.hypotheses[parent].row_count - 1;
@@ -148,6 +157,19 @@ class Answer {
 inline std::span<const float> last_scores(const trellis_view& view, std::size_t hypothesis) {
   const auto& shown = view.hypotheses[hypothesis];
   return {shown.scores + (shown.row_count - 1) * view.vocab_size, view.vocab_size};
+}
+
+/// The text that a finished sequence of these tokens gives.
+inline std::string text_of(const trellis_view& view, std::span<const std::int32_t> tokens) {
+  std::string text;
+  trellis_text_sink sink{sizeof sink, &text, [](void* context, const char* data, std::size_t size) {
+                           static_cast<std::string*>(context)->append(data, size);
+                         }};
+  trellis_error error{};
+  error.struct_size = sizeof error;
+  const auto status = view.text(view.text_context, tokens.data(), tokens.size(), &sink, &error);
+  if (status != TRELLIS_OK) throw Failure(status, error.message);
+  return text;
 }
 
 inline bool is_eos(const trellis_view& view, std::int32_t token) {
