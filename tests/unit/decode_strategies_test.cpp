@@ -310,7 +310,7 @@ TEST(StochasticBeam, DrawsWithoutReplacement) {
     EXPECT_GE(generation.score, generation.runners_up[0].score);
     texts.resize(2);
     std::sort(texts.begin(), texts.end());
-    drawn.push_back(texts[0] + " " + texts[1]);
+    drawn.push_back(texts[0].append(" ").append(texts[1]));
   }
   EXPECT_LT(chi_square(drawn, sets), 49.0);  // 20 degrees of freedom, one in three thousand
   EXPECT_EQ(table.counts->live, 0U);
