@@ -97,6 +97,15 @@ TEST(Contrastive, OfOneCandidateOrWithoutPenaltyIsGreedy) {
   expect_same_as_greedy(scrambled(5), arm(strategy("contrastive", {{"k", 4}, {"alpha", 0}})));
 }
 
+TEST(Contrastive, NeedsHiddenStates) {
+  auto settings = scrambled(5);
+  settings.hidden_size = 0;
+  Table table(settings);
+  const auto outcome = run(table.model, arm(strategy("contrastive")), {prompt_of(0, "", 5)});
+  EXPECT_EQ(outcome.failures.at({0, 0}),
+            "strategy advance: the model has no hidden states, which contrastive search compares");
+}
+
 // ---- diverse beams ----------------------------------------------------------------------------
 
 decode::Arm groups(int num_beams, int num_groups, double penalty) {
@@ -288,7 +297,9 @@ TEST(StochasticBeam, DrawsWithoutReplacement) {
   std::map<std::string, double> sets;
   for (const auto& [first, p] : kSequences) {
     for (const auto& [second, q] : kSequences) {
-      if (first < second) sets[first + " " + second] = p * q / (1 - p) + p * q / (1 - q);
+      auto both = first;
+      both.append(" ").append(second);
+      if (first < second) sets[both] = p * q / (1 - p) + p * q / (1 - q);
     }
   }
   Table table(tree);

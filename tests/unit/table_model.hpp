@@ -41,7 +41,8 @@ struct TableSettings {
   std::vector<std::int32_t> eos = {1};
   std::optional<std::size_t> max_context;
   bool encoder_decoder = false;
-  sdk::Json state_bytes = {};  ///< as in the description; null: absent
+  std::size_t hidden_size = 1;  ///< or 0; the vector is the number of tokens read
+  sdk::Json state_bytes = {};   ///< as in the description; null: absent
   /// Encoder tokens and all decoder tokens, the start symbol included, to [vocab] logits.
   std::function<std::vector<float>(const Tokens& encoder, std::span<const std::int32_t> history)>
       logits;
@@ -62,7 +63,7 @@ class TableModel final : public sdk::Model {
   sdk::Json describe() const override {
     sdk::Json description = {
         {"vocab_size", settings_.texts.size()},
-        {"hidden_size", 1},
+        {"hidden_size", settings_.hidden_size},
         {"parameters", 0},
         {"max_context",
          settings_.max_context ? sdk::Json(*settings_.max_context) : sdk::Json(nullptr)},

@@ -31,6 +31,10 @@ class ContrastiveSearch final : public sdk::Search {
   explicit ContrastiveSearch(const Options& options) : options_(options) {}
 
   void advance(const trellis_view& view, sdk::Answer& answer) override {
+    if (view.hidden_size == 0) {
+      throw sdk::Failure(TRELLIS_UNSUPPORTED,
+                         "the model has no hidden states, which contrastive search compares");
+    }
     std::size_t chosen = 0;
     if (view.round == 0) {
       for (std::size_t i = 0; i < view.prompt_count; ++i) {
