@@ -26,6 +26,8 @@ def rows_of(document):
             continue
         if run.get("error_occurred"):
             raise SystemExit(f"{run['name']}: {run['error_message']}")
+        if LINEAR.match(run["name"]):
+            continue
         name = re.sub(r"/(iterations:\d+|repeats:\d+|(real|manual|process)_time)", "", run["name"])
         name = name.replace("/", ", ").replace(":", " ")
         counters = {key: value for key, value in run.items() if key not in OWN_KEYS}
@@ -62,12 +64,43 @@ def table(documents):
     return "\n".join(lines) + "\n"
 
 
+LINEAR = re.compile(r"linear (\d+)x(\d+) (\w+)/threads:(\d+)/rows:(\d+)")
+
+
+def linear_table(document, counter, caption):
+    """Linear layers, a column for each number of rows; nothing where there are none."""
+    cells, rows_seen = {}, []
+    for run in document["benchmarks"]:
+        match = LINEAR.match(run["name"])
+        if run["run_type"] != "iteration" or match is None or counter not in run:
+            continue
+        inputs, outputs, storage, threads, rows = match.groups()
+        cells.setdefault((f"{inputs} x {outputs}", storage, threads), {})[int(rows)] = run[counter]
+        if int(rows) not in rows_seen:
+            rows_seen.append(int(rows))
+    if not cells:
+        return ""
+    lines = ["", caption, "",
+             "| linear | weights | threads | " + " | ".join(f"{rows} rows" for rows in rows_seen) +
+             " |", "| --- | --- | ---: |" + " ---: |" * len(rows_seen)]
+    for (shape, storage, threads), values in cells.items():
+        figures = " | ".join(number(values[rows]) for rows in rows_seen)
+        lines.append(f"| {shape} | {storage} | {threads} | {figures} |")
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--into", type=Path, metavar="README.md")
     parser.add_argument("results", nargs="+", type=Path, metavar="RESULTS.json")
     arguments = parser.parse_args()
-    text = table([json.loads(path.read_text()) for path in arguments.results])
+    documents = [json.loads(path.read_text()) for path in arguments.results]
+    text = table(documents)
+    for document in documents:
+        text += linear_table(document, "share of the line",
+                             "Share of what the machine could do: of its multiplications or of its "
+                             "memory's bandwidth, whichever takes longer.")
+        text += linear_table(document, "ratio to LibTorch", "Speed over LibTorch's.")
     if arguments.into is None:
         print(text, end="")
     else:
