@@ -139,8 +139,9 @@ std::unique_ptr<nn::Network> make_network(const std::string& name) {
                                                  5);
   models::RnnOptions options{.vocab = kVocab, .embedding = 40, .hidden = 36, .layers = 2};
   options.cell = nn::cell_from_name(name.substr(0, name.find('_')));
+  options.tied_embeddings = name.find("_tied_") != std::string::npos;
   if (name.ends_with("_lm")) return std::make_unique<models::RnnLanguageModel>(options, 5);
-  const auto attention = models::attention_from_name(name.substr(name.find('_') + 1));
+  const auto attention = models::attention_from_name(name.substr(name.rfind('_') + 1));
   return std::make_unique<models::RnnEncoderDecoder>(options, attention, 5);
 }
 
@@ -222,7 +223,8 @@ INSTANTIATE_TEST_SUITE_P(Models, SameBytes,
                          testing::Values("gpt", "gpt3", "gpt3_banded", "gpt3_dense", "llama",
                                          "pangu", "wudao", "transformer", "rnn_lm", "lstm_lm",
                                          "gru_lm", "rnn_bahdanau", "lstm_luong", "gru_bahdanau",
-                                         "gru_none"),
+                                         "gru_none", "lstm_tied_lm", "gru_tied_bahdanau",
+                                         "lstm_tied_luong"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

@@ -36,24 +36,24 @@ RnnAttention attention_from_name(const std::string& name) {
 
 RnnEncoderDecoder::RnnEncoderDecoder(const RnnOptions& options, RnnAttention attention,
                                      std::uint64_t seed)
-    : Network(seed),
-      attention_(attention),
-      embedding_size_(options.embedding),
-      hidden_size_(options.hidden) {
+    : Network(seed), attention_(attention), embedding_size_(options.embedding) {
   const nn::Init normal{nn::Init::Kind::normal, 0.1};
   const std::int64_t hidden = options.hidden;
   const std::int64_t memory = 2 * hidden;
   source_ = nn::Embedding(parameters, "source_embedding", options.vocab, options.embedding, normal);
-  target_ = nn::Embedding(parameters, "target_embedding", options.vocab, options.embedding, normal);
+  target_ = options.tied_embeddings ? source_
+                                    : nn::Embedding(parameters, "target_embedding", options.vocab,
+                                                    options.embedding, normal);
   encoder_ = nn::Recurrent(parameters, "encoder",
                            {options.cell, options.embedding, hidden, options.layers, true});
   bridge_ = nn::Linear(parameters, "bridge", memory, options.layers * hidden);
   if (options.cell == nn::Cell::lstm)
     bridge_cell_ = nn::Linear(parameters, "bridge_cell", memory, options.layers * hidden);
   std::int64_t input = options.embedding;
+  std::int64_t read = hidden;
   if (attention == RnnAttention::bahdanau) {
     input += memory;
-    hidden_size_ = hidden + memory + options.embedding;
+    read += memory + options.embedding;
     bahdanau_ = nn::BahdanauAttention(parameters, "attention", hidden, memory, hidden);
   } else if (attention == RnnAttention::luong) {
     luong_ = nn::LuongAttention(parameters, "attention", hidden, memory);
@@ -61,7 +61,8 @@ RnnEncoderDecoder::RnnEncoderDecoder(const RnnOptions& options, RnnAttention att
   }
   decoder_ =
       nn::Recurrent(parameters, "decoder", {options.cell, input, hidden, options.layers, false});
-  out_ = nn::Linear(parameters, "out", hidden_size_, options.vocab);
+  readout_ = options.tied_embeddings ? Readout(parameters, read, options.embedding, source_)
+                                     : Readout(parameters, read, options.vocab);
 }
 
 RnnEncoderDecoder::Encoded RnnEncoderDecoder::encode(const Tensor& source,
@@ -147,11 +148,11 @@ Tensor RnnEncoderDecoder::hidden(const nn::Batch& batch, std::vector<nn::Attenti
     hidden = attentional(states, encoded.memory, &weights);
   }
   if (maps != nullptr && weights.defined()) maps->push_back({"cross", 0, weights.unsqueeze(1)});
-  return hidden;
+  return readout_(hidden, dropout);
 }
 
 Tensor RnnEncoderDecoder::logits(const Tensor& hidden) {
-  return out_(hidden);
+  return readout_.logits(hidden);
 }
 
 std::unique_ptr<nn::NetworkState> RnnEncoderDecoder::open(std::span<const std::int32_t> source) {
@@ -165,7 +166,7 @@ std::unique_ptr<nn::NetworkState> RnnEncoderDecoder::open(std::span<const std::i
   return state;
 }
 
-// One step for generation; changes `state`. Returns what the output layer reads.
+// One step for generation; changes `state`. Returns what the readout reads.
 Tensor RnnEncoderDecoder::infer(const Tensor& embedded, nn::RecurrentState& state,
                                 std::span<const nn::CachePart> memories) const {
   Tensor input = embedded;
@@ -198,7 +199,7 @@ Tensor RnnEncoderDecoder::feed(std::span<const nn::Feed> feeds) {
     count += static_cast<std::int64_t>(feed.tokens.size());
     longest = std::max(longest, feed.tokens.size());
   }
-  Tensor hidden = at::empty({count, hidden_size_});
+  Tensor hidden = at::empty({count, readout_.size});
   for (std::size_t t = 0; t < longest; ++t) {
     std::vector<RecurrentRow*> rows;
     std::vector<nn::CachePart> memories;
@@ -212,7 +213,8 @@ Tensor RnnEncoderDecoder::feed(std::span<const nn::Feed> feeds) {
     }
     const Tensor where = at::tensor(at::ArrayRef<std::int64_t>(places), at::kLong);
     nn::RecurrentState batch = gather(rows, decoder_.shape());
-    hidden.index_copy_(0, where, infer(embedded.index_select(0, where), batch, memories));
+    const Tensor read = infer(embedded.index_select(0, where), batch, memories);
+    hidden.index_copy_(0, where, readout_(read, 0.0));
     scatter(batch, rows);
   }
   return hidden;

@@ -24,7 +24,7 @@ class RnnEncoderDecoder : public nn::Network {
 
   nn::Tensor hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) override;
   nn::Tensor logits(const nn::Tensor& hidden) override;
-  std::int64_t hidden_size() const override { return hidden_size_; }
+  std::int64_t hidden_size() const override { return readout_.size; }
   nn::StateCost state_cost() const override { return row_cost(decoder_.shape()); }
   std::unique_ptr<nn::NetworkState> open(std::span<const std::int32_t> source) override;
   nn::Tensor feed(std::span<const nn::Feed> feeds) override;
@@ -41,7 +41,7 @@ class RnnEncoderDecoder : public nn::Network {
     nn::RecurrentState start;
   };
   struct StepResult {
-    nn::Tensor hidden;   // [rows, hidden_size]
+    nn::Tensor hidden;   // [rows, what the readout reads]
     nn::Tensor weights;  // [rows, source_length], undefined without attention
   };
   Encoded encode(const nn::Tensor& source, const nn::Tensor& lengths) const;
@@ -55,7 +55,6 @@ class RnnEncoderDecoder : public nn::Network {
 
   RnnAttention attention_;
   std::int64_t embedding_size_;
-  std::int64_t hidden_size_;
   nn::Embedding source_;
   nn::Embedding target_;
   nn::Recurrent encoder_;
@@ -65,7 +64,7 @@ class RnnEncoderDecoder : public nn::Network {
   nn::BahdanauAttention bahdanau_;
   nn::LuongAttention luong_;
   nn::Linear combine_;
-  nn::Linear out_;
+  Readout readout_;
 };
 
 }  // namespace trellis::models

@@ -58,18 +58,20 @@ RnnLanguageModel::RnnLanguageModel(const RnnOptions& options, std::uint64_t seed
                              {nn::Init::Kind::normal, 0.1});
   rnn_ = nn::Recurrent(parameters, "rnn",
                        {options.cell, options.embedding, options.hidden, options.layers, false});
-  out_ = nn::Linear(parameters, "out", options.hidden, options.vocab);
+  readout_ = options.tied_embeddings
+                 ? Readout(parameters, options.hidden, options.embedding, embedding_)
+                 : Readout(parameters, options.hidden, options.vocab);
 }
 
 Tensor RnnLanguageModel::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* /*maps*/) {
   const Tensor x = nn::dropout(embedding_(batch.input), dropout);
   // Padding is at the right, so it comes after everything that counts.
   const Tensor output = rnn_.forward(x, rnn_.zero_state(x.size(0)), dropout).output;
-  return nn::dropout(output, dropout);
+  return readout_(nn::dropout(output, dropout), dropout);
 }
 
 Tensor RnnLanguageModel::logits(const Tensor& hidden) {
-  return out_(hidden);
+  return readout_.logits(hidden);
 }
 
 std::unique_ptr<nn::NetworkState> RnnLanguageModel::open(std::span<const std::int32_t> /*source*/) {
@@ -88,13 +90,13 @@ Tensor RnnLanguageModel::feed(std::span<const nn::Feed> feeds) {
   if (packing.batch_sizes.size() == 1) {  // one token each: no need to reorder anything
     const auto result = rnn_.forward(embedded.unsqueeze(1), start, 0.0);
     scatter(result.state, rows);
-    return result.output.squeeze(1);
+    return readout_(result.output.squeeze(1), 0.0);
   }
   const Tensor places = as_tensor(packing.packed_places);
   const Tensor data = at::empty_like(embedded).index_copy_(0, places, embedded);
   const auto result = rnn_.forward_packed(data, as_tensor(packing.batch_sizes), start, 0.0);
   scatter(result.state, rows);
-  return result.output.index_select(0, places);
+  return readout_(result.output.index_select(0, places), 0.0);
 }
 
 }  // namespace trellis::models

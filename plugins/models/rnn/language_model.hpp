@@ -6,6 +6,7 @@
 
 #include "core/nn/network.hpp"
 #include "core/nn/recurrent.hpp"
+#include "plugins/models/rnn/readout.hpp"
 #include "plugins/models/rnn/recurrent_rows.hpp"
 
 namespace trellis::models {
@@ -16,6 +17,7 @@ struct RnnOptions {
   std::int64_t embedding = 256;
   std::int64_t hidden = 256;
   std::int64_t layers = 2;
+  bool tied_embeddings = false;
 };
 
 class RnnLanguageModel : public nn::Network {
@@ -24,7 +26,7 @@ class RnnLanguageModel : public nn::Network {
 
   nn::Tensor hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) override;
   nn::Tensor logits(const nn::Tensor& hidden) override;
-  std::int64_t hidden_size() const override { return rnn_.shape().hidden; }
+  std::int64_t hidden_size() const override { return readout_.size; }
   nn::StateCost state_cost() const override { return row_cost(rnn_.shape()); }
   std::unique_ptr<nn::NetworkState> open(std::span<const std::int32_t> source) override;
   nn::Tensor feed(std::span<const nn::Feed> feeds) override;
@@ -32,7 +34,7 @@ class RnnLanguageModel : public nn::Network {
  private:
   nn::Embedding embedding_;
   nn::Recurrent rnn_;
-  nn::Linear out_;
+  Readout readout_;
 };
 
 }  // namespace trellis::models

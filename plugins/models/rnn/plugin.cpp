@@ -12,7 +12,7 @@ struct RnnPlugin {
   static sdk::Json description() {
     return {{"id", "rnn"},
             {"kind", "model"},
-            {"version", "1.0.0"},
+            {"version", "1.1.0"},
             {"summary", "Recurrent models: tanh, LSTM and GRU; with and without an encoder."},
             {"reference", "Hochreiter, Schmidhuber 1997; Cho et al. 2014; Bahdanau et al. 2015"},
             {"settings", settings()}};
@@ -30,6 +30,8 @@ struct RnnPlugin {
          nn::size_setting("layers", 1, "Stacked layers, in encoder and decoder alike."),
          nn::size_setting("embedding", 256, "Size of the tokens' vectors."),
          nn::size_setting("hidden", 256, "Size of the state."),
+         nn::boolean_setting("tied_embeddings", "architecture", false,
+                             "One matrix for source, target and output, after one more layer."),
          nn::size_setting("context", 256,
                           "Longest training text in tokens: longer ones are cut to windows.")},
         {.schedule = "cosine", .dropout = 0.2}, {nn::learn_source_setting()});
@@ -41,6 +43,7 @@ struct RnnPlugin {
     options.layers = settings.at("layers");
     options.embedding = settings.at("embedding");
     options.hidden = settings.at("hidden");
+    options.tied_embeddings = settings.at("tied_embeddings");
     nn::Architecture architecture;
     architecture.encoder_decoder = settings.at("architecture") == "encoder_decoder";
     architecture.context = settings.at("context");
