@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/metrics/mteval.hpp"
+#include "core/metrics/rewriting.hpp"
 #include "core/text/unicode.hpp"
 
 namespace trellis::metrics {
@@ -24,63 +26,9 @@ std::vector<std::string> split(std::string_view text) {
   return {words.begin(), words.end()};
 }
 
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-bool is_period_or_comma(char c) {
-  return c == '.' || c == ',';
-}
-
-/// ASCII punctuation that stands alone wherever it is: all but ' , - .
-bool stands_alone(char c) {
-  return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') || (c >= ' ' && c <= '&') ||
-         (c >= '(' && c <= '+') || (c >= ':' && c <= '@') || c == '/';
-}
-
-/// The four rewriting rules of the script, each over the whole text before the next. Each matches
-/// one or two characters and goes on behind them. Bytes will do: what a rule looks at is ASCII, and
-/// "no digit" is as true of a character's first and last byte as of the character.
 std::string rewrite_13a(std::string_view line) {
-  std::string text;
-  for (const char c : line) {
-    if (stands_alone(c)) {
-      text.append({' ', c, ' '});
-    } else {
-      text.push_back(c);
-    }
-  }
-  const auto in_pairs = [&text](auto matches, auto write) {
-    std::string out;
-    out.reserve(text.size() * 2);
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (i + 1 < text.size() && matches(text[i], text[i + 1])) {
-        write(out, text[i], text[i + 1]);
-        ++i;
-      } else {
-        out.push_back(text[i]);
-      }
-    }
-    text = std::move(out);
-  };
-  in_pairs([](char a, char b) { return !is_digit(a) && is_period_or_comma(b); },
-           [](std::string& out, char a, char b) {
-             out.append({a, ' ', b, ' '});
-           });
-  in_pairs([](char a, char b) { return is_period_or_comma(a) && !is_digit(b); },
-           [](std::string& out, char a, char b) {
-             out.append({' ', a, ' ', b});
-           });
-  in_pairs([](char a, char b) { return is_digit(a) && b == '-'; },
-           [](std::string& out, char a, char b) {
-             out.append({a, ' ', b, ' '});
-           });
+  auto text = isolate_punctuation(line);
+  cut_numbers(text);
   return text;
 }
 
@@ -89,10 +37,7 @@ std::vector<std::string> tokens_13a(std::string_view segment) {
   replace_all(line, "<skipped>", "");
   replace_all(line, "-\n", "");
   replace_all(line, "\n", " ");
-  replace_all(line, "&quot;", "\"");
-  replace_all(line, "&amp;", "&");
-  replace_all(line, "&lt;", "<");
-  replace_all(line, "&gt;", ">");
+  unescape_entities(line);
   return split(rewrite_13a(" " + line + " "));
 }
 
@@ -106,18 +51,7 @@ std::vector<std::string> tokens_international(std::string_view segment) {
   const auto code_points = text::to_code_points(segment);
   std::u32string text(code_points.begin(), code_points.end());
   std::u32string out;
-  const auto in_pairs = [&](auto matches, auto write) {
-    out.clear();
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      if (i + 1 < text.size() && matches(text[i], text[i + 1])) {
-        write(text[i], text[i + 1]);
-        ++i;
-      } else {
-        out.push_back(text[i]);
-      }
-    }
-    text.swap(out);
-  };
+  const auto in_pairs = [&](auto matches, auto write) { rewrite_pairs(text, out, matches, write); };
   in_pairs([&](char32_t a, char32_t b) { return !numeric(a) && punctuation(b); },
            [&](char32_t a, char32_t b) {
              out.append({a, U' ', b, U' '});

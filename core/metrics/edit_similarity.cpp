@@ -4,9 +4,29 @@
 #include <numeric>
 #include <vector>
 
+#include "core/metrics/ngrams.hpp"
 #include "core/text/unicode.hpp"
 
 namespace trellis::metrics {
+namespace {
+
+std::u32string units_of(std::string_view text, EditUnit unit, TokenNumbers& words) {
+  switch (unit) {
+    case EditUnit::byte: {
+      std::u32string bytes;
+      for (const char byte : text) bytes.push_back(static_cast<unsigned char>(byte));
+      return bytes;
+    }
+    case EditUnit::word:
+      return words.of(text::split_white_space(text));
+    case EditUnit::code_point:
+      break;
+  }
+  const auto code_points = text::to_code_points(text);
+  return {code_points.begin(), code_points.end()};
+}
+
+}  // namespace
 
 std::size_t edit_distance(std::u32string_view a, std::u32string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -23,13 +43,13 @@ std::size_t edit_distance(std::u32string_view a, std::u32string_view b) {
   return row.back();
 }
 
-double edit_similarity(std::string_view a, std::string_view b) {
-  const auto left = text::to_code_points(a);
-  const auto right = text::to_code_points(b);
+double edit_similarity(std::string_view a, std::string_view b, EditUnit unit) {
+  TokenNumbers words;
+  const auto left = units_of(a, unit, words);
+  const auto right = units_of(b, unit, words);
   const auto longer = std::max(left.size(), right.size());
   if (longer == 0) return 1;
-  const auto distance = edit_distance({left.data(), left.size()}, {right.data(), right.size()});
-  return 1 - static_cast<double>(distance) / static_cast<double>(longer);
+  return 1 - static_cast<double>(edit_distance(left, right)) / static_cast<double>(longer);
 }
 
 double edit_similarity(std::string_view output, std::span<const std::string> references) {

@@ -1,5 +1,7 @@
 #include "core/metrics/ter.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -214,10 +216,6 @@ class ShiftSearch {
   std::optional<Shift> best_;
 };
 
-std::string in_case(std::string_view text, bool case_sensitive) {
-  return case_sensitive ? std::string(text) : text::to_lower(text);
-}
-
 }  // namespace
 
 std::size_t translation_edits(std::u32string_view output, std::u32string_view reference) {
@@ -236,11 +234,12 @@ std::size_t translation_edits(std::u32string_view output, std::u32string_view re
 }
 
 std::vector<double> ter_statistics(std::string_view output, std::span<const std::string> references,
-                                   bool case_sensitive) {
-  const auto output_text = in_case(output, case_sensitive);
+                                   const TerOptions& options) {
+  const auto output_text = ter_words(output, options);
   std::vector<std::string> reference_texts;
   for (const auto& reference : references) {
-    reference_texts.push_back(in_case(reference, case_sensitive));
+    // sacrebleu rewrites references twice, which matters to "it's's" and to escapes of escapes.
+    reference_texts.push_back(ter_words(ter_words(reference, options), options));
   }
   TokenNumbers numbers;
   const auto words = numbers.of(text::split_white_space(output_text));
@@ -261,12 +260,20 @@ double ter_of_sums(std::span<const double> sums) {
 }
 
 SampleValue ter(std::string_view output, std::span<const std::string> references,
-                bool case_sensitive) {
+                const TerOptions& options) {
   if (references.empty()) return {};
   SampleValue sample;
-  sample.statistics = ter_statistics(output, references, case_sensitive);
+  sample.statistics = ter_statistics(output, references, options);
   sample.value = ter_of_sums(sample.statistics);
   return sample;
+}
+
+std::string ter_signature(const TerOptions& options, std::optional<std::size_t> references) {
+  const auto yes_if = [](bool value) { return value ? "yes" : "no"; };
+  return fmt::format("nrefs:{}|case:{}|tok:tercom|norm:{}|punct:{}|asian:{}",
+                     references ? std::to_string(*references) : "var",
+                     options.case_sensitive ? "mixed" : "lc", yes_if(options.normalized),
+                     yes_if(!options.no_punctuation), yes_if(options.asian_support));
 }
 
 }  // namespace trellis::metrics

@@ -2,6 +2,8 @@
 #include "core/metrics/rouge.hpp"
 
 #include <algorithm>
+#include <array>
+#include <map>
 
 #include "core/metrics/porter_stemmer.hpp"
 #include "core/metrics/statistics.hpp"
@@ -68,32 +70,77 @@ TEST(RougeGolden, BestOfSeveralReferences) {
   }
 }
 
+// Precision, recall and F-measure of one kind of ROUGE, as three metrics that are averaged.
+using Measures = std::array<std::vector<SampleValue>, 3>;
+
+std::map<std::string, Measures> measures_of(const json& pairs, const json& entry) {
+  std::map<std::string, Measures> all;
+  for (const auto& id : entry["pairs"]) {
+    const auto& pair = pairs.at(id.get<std::size_t>());
+    const std::string target = pair["target"];
+    const std::string prediction = pair["prediction"];
+    const bool stem = entry["use_stemmer"];
+    const auto scores = rouge(prediction, std::vector{target}, stem);
+    const auto three = rouge_n(rouge_tokens(target, stem), rouge_tokens(prediction, stem), 3);
+    for (const auto& [name, score] :
+         {std::pair("rouge1", scores.rouge_1), std::pair("rouge2", scores.rouge_2),
+          std::pair("rouge3", three), std::pair("rougeL", scores.rouge_l),
+          std::pair("rougeLsum", scores.rouge_lsum)}) {
+      all[name][0].push_back({score.precision, {}});
+      all[name][1].push_back({score.recall, {}});
+      all[name][2].push_back({score.f_measure, {}});
+    }
+  }
+  return all;
+}
+
 TEST(RougeGolden, MeansAndPercentilesOfGivenResamples) {
   const auto pairs = read_list("metrics_sum/pairs.json", "cases");
   for (const auto& entry : read_list("metrics_sum/bootstrap.json", "cases")) {
-    std::vector<SampleValue> samples;
-    for (const auto& id : entry["pairs"]) {
-      const auto& pair = pairs.at(id.get<std::size_t>());
-      const auto scores =
-          rouge(pair["prediction"].get<std::string>(),
-                std::vector{pair["target"].get<std::string>()}, entry["use_stemmer"]);
-      samples.push_back({scores.rouge_l.f_measure, {}});
-    }
-    EXPECT_NEAR(*corpus_value("rougeL", samples), entry["mean"]["rougeL"][2].get<double>(),
-                kTolerance);
     const auto& given = entry["given_indices"];
-    std::size_t row = 0;
-    auto values = bootstrap_values("rougeL", samples, given["n_samples"],
-                                   [&](std::span<std::uint32_t> indices) {
-                                     for (std::size_t i = 0; i < indices.size(); ++i) {
-                                       indices[i] = given["indices"][row][i];
-                                     }
-                                     ++row;
-                                   });
-    std::sort(values.begin(), values.end());
-    EXPECT_NEAR(percentile(values, 0.025), given["low"]["rougeL"][2].get<double>(), kTolerance);
-    EXPECT_NEAR(percentile(values, 0.5), given["mid"]["rougeL"][2].get<double>(), kTolerance);
-    EXPECT_NEAR(percentile(values, 0.975), given["high"]["rougeL"][2].get<double>(), kTolerance);
+    for (const auto& [name, measures] : measures_of(pairs, entry)) {
+      for (std::size_t m = 0; m < measures.size(); ++m) {
+        const auto& samples = measures.at(m);
+        EXPECT_NEAR(*corpus_value(name, samples), entry["mean"][name][m].get<double>(), kTolerance)
+            << name;
+        std::size_t row = 0;
+        auto values = bootstrap_values(name, samples, given["n_samples"],
+                                       [&](std::span<std::uint32_t> indices) {
+                                         for (std::size_t i = 0; i < indices.size(); ++i) {
+                                           indices[i] = given["indices"][row][i];
+                                         }
+                                         ++row;
+                                       });
+        std::sort(values.begin(), values.end());
+        for (const auto& [which, share] :
+             {std::pair("low", 0.025), std::pair("mid", 0.5), std::pair("high", 0.975)}) {
+          EXPECT_NEAR(percentile(values, share), given[which][name][m].get<double>(), kTolerance)
+              << name << which;
+        }
+      }
+    }
+  }
+}
+
+/// Trellis draws with another generator than numpy's: its interval must lie within five standard
+/// deviations of what rouge-score's own seeds give.
+TEST(RougeGolden, OwnIntervalsAgreeWithinTheNoiseOfSeeds) {
+  const auto pairs = read_list("metrics_sum/pairs.json", "cases");
+  for (const auto& entry : read_list("metrics_sum/bootstrap.json", "cases")) {
+    const auto& spread = entry["spread_over_seeds"];
+    for (const auto& [name, measures] : measures_of(pairs, entry)) {
+      for (std::size_t m = 0; m < measures.size(); ++m) {
+        const auto interval = bootstrap_interval(name, measures.at(m),
+                                                 {entry["n_samples"], 12345, entry["confidence"]});
+        ASSERT_TRUE(interval);
+        for (const auto& [place, value] :
+             {std::pair(0, interval->low), std::pair(2, interval->high)}) {
+          EXPECT_NEAR(value, spread["mean"][name][place][m].get<double>(),
+                      5 * spread["sd"][name][place][m].get<double>())
+              << name << m;
+        }
+      }
+    }
   }
 }
 

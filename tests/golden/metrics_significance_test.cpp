@@ -39,14 +39,28 @@ const json* draws_of(const json& figures, const json& seed, std::size_t count) {
   return nullptr;
 }
 
-void expect_bootstrap(const std::string& metric, const std::vector<SampleValue>& samples,
-                      const json& draws, const json& expected, const std::string& what) {
-  std::size_t row = 0;
-  auto values =
-      bootstrap_values(metric, samples, kResamples, [&](std::span<std::uint32_t> indices) {
-        for (std::size_t i = 0; i < indices.size(); ++i) indices[i] = draws["bs_choice"][row][i];
-        ++row;
-      });
+void expect_p_value(double p, bool equal, const json& expected, const std::string& what) {
+  if (equal) {
+    // sacrebleu counts only trials that differ by more than the data, so that a system differs
+    // significantly from itself; here a trial that differs as much counts too.
+    EXPECT_EQ(p, 1) << what;
+    return;
+  }
+  // Two trials may fall on the other side of the threshold by float32.
+  EXPECT_NEAR(p, expected["p_value"].get<double>(), 2.0 / (kResamples + 1) + 1e-12) << what;
+}
+
+DrawIndices given_indices(const json& draws) {
+  return [&draws, row = std::size_t{0}](std::span<std::uint32_t> indices) mutable {
+    for (std::size_t i = 0; i < indices.size(); ++i) indices[i] = draws["bs_choice"][row][i];
+    ++row;
+  };
+}
+
+void expect_bootstrap(const std::string& metric, const std::vector<SampleValue>& baseline,
+                      const std::vector<SampleValue>& samples, const json& draws,
+                      const json& expected, const std::string& what) {
+  auto values = bootstrap_values(metric, samples, kResamples, given_indices(draws));
   ASSERT_EQ(values.size(), kResamples);
   std::sort(values.begin(), values.end());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / kResamples;
@@ -55,6 +69,9 @@ void expect_bootstrap(const std::string& metric, const std::vector<SampleValue>&
   // sacrebleu sums resamples in float32.
   EXPECT_NEAR(mean, expected["mean"].get<double>(), 1e-4) << what;
   EXPECT_NEAR(half_width, expected["ci"].get<double>(), 1e-4) << what;
+  if (expected["p_value"].is_null()) return;
+  expect_p_value(bootstrap_p_value(metric, baseline, samples, kResamples, given_indices(draws)),
+                 corpus_value(metric, baseline) == corpus_value(metric, samples), expected, what);
 }
 
 void expect_randomization(const std::string& metric, const std::vector<SampleValue>& baseline,
@@ -69,14 +86,8 @@ void expect_randomization(const std::string& metric, const std::vector<SampleVal
                                              swaps[i] = bits[i] == '1' ? 1 : 0;
                                            ++row;
                                          });
-  if (corpus_value(metric, baseline) == corpus_value(metric, candidate)) {
-    // sacrebleu counts only trials that differ by more than the data, so that a system differs
-    // significantly from itself; here a trial that differs as much counts too.
-    EXPECT_EQ(p, 1) << what;
-    return;
-  }
-  // Two trials may fall on the other side of the threshold by float32.
-  EXPECT_NEAR(p, expected["p_value"].get<double>(), 2.0 / (kResamples + 1) + 1e-12) << what;
+  expect_p_value(p, corpus_value(metric, baseline) == corpus_value(metric, candidate), expected,
+                 what);
 }
 
 TEST(SignificanceGolden, SameDrawsGiveTheSameIntervalsAndPValues) {
@@ -98,7 +109,7 @@ TEST(SignificanceGolden, SameDrawsGiveTheSameIntervalsAndPValues) {
                       1e-7)
               << what;
           if (test["test"] == "bs") {
-            expect_bootstrap(metric, candidate, *draws, results[system], what);
+            expect_bootstrap(metric, baseline, candidate, *draws, results[system], what);
           } else {
             expect_randomization(metric, baseline, candidate, *draws, results[system], what);
           }
@@ -110,28 +121,45 @@ TEST(SignificanceGolden, SameDrawsGiveTheSameIntervalsAndPValues) {
   EXPECT_GT(compared, 0U);
 }
 
-/// Trellis draws with another generator: over seeds its p-values and intervals must agree with
-/// sacrebleu's as well as those agree among themselves.
+/// What sacrebleu's own seeds give: `spread` holds mean and standard deviation over them.
+void expect_within_seeds(double actual, const json& spread, const std::string& name, double least,
+                         const std::string& what) {
+  EXPECT_NEAR(actual, spread[name + "_mean"].get<double>(),
+              std::max(5 * spread[name + "_sd"].get<double>(), least))
+      << what << name;
+}
+
+/// Trellis draws with another generator: its p-values and intervals must lie within five standard
+/// deviations of what sacrebleu's own seeds give, and for p-values at least three draws.
 TEST(SignificanceGolden, OwnDrawsAgreeWithinTheNoiseOfSeeds) {
   const auto figures = read_figures("metrics_mt/significance.json");
   std::size_t compared = 0;
   for (const auto& test : figures["tests"]) {
-    if (test["test"] != "ar" || !test.contains("spread_over_seeds")) continue;
+    if (!test.contains("spread_over_seeds")) continue;
     const auto& data = figures["data"][test["data"].get<std::size_t>()];
-    const auto trials = test["n_samples"].get<std::size_t>();
+    const std::size_t resamples = test["n_samples"];
+    const double least = 3.0 / static_cast<double>(resamples);
     for (const auto& [name, metric] : {std::pair("BLEU", "bleu"), std::pair("chrF2", "chrf")}) {
       const auto baseline = samples_of(metric, data, 0, test["tokenize"]);
-      const auto& expected = test["exact"][0]["results"][name];
-      for (std::size_t system = 1; system < expected.size(); ++system) {
-        const auto candidate = samples_of(metric, data, system, test["tokenize"]);
-        const auto result = paired_test(metric, baseline, candidate, {trials, 12345, 0.95});
-        const bool equal = expected[0]["score"] == expected[system]["score"];
-        const double p = equal ? 1 : expected[system]["p_value"].get<double>();
-        // Two runs' shares of `trials` draws differ by five standard deviations of their difference
-        // at most; a rare event's count of draws by three more.
-        const double noise = 5 * std::sqrt(2 * p * (1 - p) / static_cast<double>(trials)) +
-                             3.0 / static_cast<double>(trials);
-        EXPECT_NEAR(result->p_value, p, noise) << name << system;
+      const auto& spreads = test["spread_over_seeds"][name];
+      for (std::size_t i = 0; i < spreads.size(); ++i) {
+        const auto candidate = samples_of(metric, data, i + 1, test["tokenize"]);
+        if (corpus_value(metric, baseline) == corpus_value(metric, candidate)) continue;
+        const auto result = paired_test(metric, baseline, candidate, {resamples, 12345, 0.95});
+        ASSERT_TRUE(result);
+        const auto what = test["data"].dump() + name + test["test"].dump() + std::to_string(i + 1);
+        expect_within_seeds(test["test"] == "bs" ? result->bootstrap_p : result->p_value,
+                            spreads[i], "p", least, what);
+        ++compared;
+      }
+      if (!test.contains("ci_spread")) continue;
+      const auto& intervals = test["ci_spread"][name];
+      for (std::size_t i = 0; i < intervals.size(); ++i) {
+        const auto samples = samples_of(metric, data, i, test["tokenize"]);
+        const auto interval = bootstrap_interval(metric, samples, {resamples, 12345, 0.95});
+        ASSERT_TRUE(interval);
+        expect_within_seeds((interval->high - interval->low) / 2, intervals[i], "ci", 0,
+                            test["data"].dump() + name + std::to_string(i));
         ++compared;
       }
     }

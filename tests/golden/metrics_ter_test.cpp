@@ -1,4 +1,4 @@
-/// TER against sacrebleu 2.6 without Tercom's normalisation: edits exactly, scores to 1e-9.
+/// TER against sacrebleu 2.6: edits exactly, scores to 1e-9 of their size.
 #include "core/metrics/ter.hpp"
 
 #include "tests/golden/metrics_golden.hpp"
@@ -14,27 +14,31 @@ using nlohmann::json;
 
 constexpr double kTolerance = 1e-9;
 
-/// Trellis leaves the text's tokenization to the task.
-bool is_plain(const json& args) {
-  return !args["normalized"] && !args["no_punct"] && !args["asian_support"];
+TerOptions options_of(const json& args) {
+  return {args["normalized"], args["no_punct"], args["asian_support"], args["case_sensitive"]};
 }
 
-TEST(TerGolden, CorpusScores) {
+TEST(TerGolden, CorpusScoresAndSignatures) {
   const auto corpora = read_list("metrics_mt/corpora.json", "corpora");
   std::size_t compared = 0;
   for (const auto& entry : read_list("metrics_mt/corpus_scores.json", "cases")) {
-    if (entry["metric"] != "TER" || !is_plain(entry["args"])) continue;
+    if (entry["metric"] != "TER") continue;
+    const auto options = options_of(entry["args"]);
     const auto& corpus = corpora.at(entry["corpus"].get<std::size_t>());
     std::vector<SampleValue> samples;
     double edits = 0;
+    std::optional<std::size_t> count = references_of(corpus["refs"], 0).size();
     for (std::size_t k = 0; k < corpus["hyp"].size(); ++k) {
-      samples.push_back(ter(corpus["hyp"][k].get<std::string>(), references_of(corpus["refs"], k),
-                            entry["args"]["case_sensitive"]));
+      const auto references = references_of(corpus["refs"], k);
+      if (references.size() != count) count.reset();
+      samples.push_back(ter(corpus["hyp"][k].get<std::string>(), references, options));
       edits += samples.back().statistics[0];
     }
-    EXPECT_EQ(edits, entry["num_edits"].get<double>()) << entry["corpus"];
-    expect_relative(*corpus_value("ter", samples), entry["score"], kTolerance,
-                    entry["corpus"].dump());
+    const auto what = entry["corpus"].dump() + entry["args"].dump();
+    EXPECT_EQ(edits, entry["num_edits"].get<double>()) << what;
+    expect_relative(*corpus_value("ter", samples), entry["score"], kTolerance, what);
+    const std::string signature = entry["signature"];
+    EXPECT_EQ(ter_signature(options, count), signature.substr(0, signature.find("|version")));
     ++compared;
   }
   EXPECT_GT(compared, 0U);
@@ -47,10 +51,9 @@ TEST(TerGolden, SentenceScores) {
     const auto& corpus = corpora.at(entry["corpus"].get<std::size_t>());
     const auto segment = entry["seg"].get<std::size_t>();
     for (std::size_t i = 0; i < entry["ter"].size(); ++i) {
-      const auto& args = figures["meta"]["ter_args"][i];
-      if (!is_plain(args)) continue;
+      const auto options = options_of(figures["meta"]["ter_args"][i]);
       const auto sample = ter(corpus["hyp"][segment].get<std::string>(),
-                              references_of(corpus["refs"], segment), args["case_sensitive"]);
+                              references_of(corpus["refs"], segment), options);
       const auto what = entry["corpus"].dump() + ":" + std::to_string(segment);
       EXPECT_EQ(sample.statistics[0], entry["ter"][i][1].get<double>()) << what;
       expect_relative(sample.statistics[1], entry["ter"][i][2], kTolerance, what);

@@ -1,4 +1,4 @@
-/// Metrics and their statistics with answers derived by hand.
+/// Metrics with answers derived by hand.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,11 +8,13 @@
 #include "core/metrics/bleu.hpp"
 #include "core/metrics/chrf.hpp"
 #include "core/metrics/edit_similarity.hpp"
+#include "core/metrics/pass_at_k.hpp"
 #include "core/metrics/ratios.hpp"
 #include "core/metrics/rouge.hpp"
-#include "core/metrics/statistics.hpp"
+#include "core/metrics/self_bleu.hpp"
 #include "core/metrics/ter.hpp"
 #include "core/metrics/text_statistics.hpp"
+#include "core/text/unicode.hpp"
 
 namespace trellis::metrics {
 namespace {
@@ -131,6 +133,8 @@ TEST(EditSimilarity, CountsCodePoints) {
   EXPECT_NEAR(edit_similarity("世界", std::string_view("世間")), 0.5, 1e-15);
   EXPECT_EQ(edit_similarity("", std::string_view("")), 1);
   EXPECT_NEAR(edit_similarity("ab", Texts{"xy", "ac"}), 0.5, 1e-15);
+  EXPECT_NEAR(edit_similarity("世界", std::string_view("世間"), EditUnit::byte), 0.5, 1e-15);
+  EXPECT_NEAR(edit_similarity("a b c", std::string_view("a c"), EditUnit::word), 2.0 / 3, 1e-15);
 }
 
 TEST(TextStatistics, CountDifferentAndRepeatedNgrams) {
@@ -140,6 +144,27 @@ TEST(TextStatistics, CountDifferentAndRepeatedNgrams) {
   EXPECT_NEAR(repeated_ngrams(tokens), 1.0 / 3, 1e-15);  // abab baba abab
   EXPECT_EQ(distinct_ngrams(Texts{}, 1), 0);
   EXPECT_EQ(repeated_ngrams(Texts{"a"}), 0);
+}
+
+TEST(TextStatistics, CountTokensSaidShortlyBefore) {
+  const Texts tokens{"a", "b", "a", "b"};
+  EXPECT_EQ(repeated_tokens(tokens, 1), 0);
+  EXPECT_EQ(repeated_tokens(tokens, 2), 0.5);
+  EXPECT_EQ(repeated_tokens(Texts{}, 2), 0);
+}
+
+TEST(TextStatistics, PoolSequences) {
+  const std::vector<Texts> sequences{{"a", "b"}, {"a", "c"}};
+  EXPECT_EQ(distinct_ngrams(sequences, 1), 0.75);
+  EXPECT_EQ(distinct_ngrams(sequences, 2), 1);
+  EXPECT_NEAR(ngram_entropy(sequences, 1), 1.5 * std::log(2.0), 1e-15);
+}
+
+TEST(TextStatistics, FitTheSlopeOfFrequencyOnRank) {
+  // Frequencies 6, 3, 2 are 6 / rank: the slope is -1.
+  const std::vector<Texts> sequences{{"a", "a", "a", "b", "b", "c"}, {"a", "a", "a", "b", "c"}};
+  EXPECT_NEAR(*zipf_coefficient(sequences), 1, 1e-14);
+  EXPECT_FALSE(zipf_coefficient(std::vector<Texts>{{"a", "a"}}));
 }
 
 TEST(Ratios, WeighSamplesByTheirLength) {
@@ -177,93 +202,45 @@ TEST(Metrics, AreKnownByName) {
   EXPECT_EQ(find_metric("perplexity")->higher_is_better, false);
 }
 
-TEST(Percentile, InterpolatesBetweenOrderStatistics) {
-  const std::vector<double> sorted{10, 20, 30, 40, 50};
-  EXPECT_EQ(percentile(sorted, 0), 10);
-  EXPECT_EQ(percentile(sorted, 1), 50);
-  EXPECT_NEAR(percentile(sorted, 0.6), 34, 1e-12);
-  EXPECT_EQ(percentile(std::vector<double>{7}, 0.3), 7);
+TEST(PassAtK, IsTheShareOfDrawsThatHoldAPass) {
+  // Of 5 programs 2 pass: of the 10 pairs, 3 hold none that passes.
+  EXPECT_NEAR(pass_at_k(5, 2, 1), 0.4, 1e-15);
+  EXPECT_NEAR(pass_at_k(5, 2, 2), 0.7, 1e-15);
+  EXPECT_EQ(pass_at_k(5, 2, 4), 1);
+  EXPECT_EQ(pass_at_k(5, 0, 5), 0);
 }
 
-TEST(Bootstrap, TakesTheIndicesDrawn) {
-  const auto samples = values({1, std::nullopt, 3, 5});
-  const auto resampled =
-      bootstrap_values("exact_match", samples, 2, [](std::span<std::uint32_t> indices) {
-        ASSERT_EQ(indices.size(), 3U);
-        indices[0] = 0;
-        indices[1] = 2;
-        indices[2] = 2;
-      });
-  EXPECT_EQ(resampled, (std::vector<double>{11.0 / 3, 11.0 / 3}));
+TEST(SelfBleu, ComparesEachWithTheOthers) {
+  const std::vector<Texts> same{{"a", "b", "c", "d"}, {"a", "b", "c", "d"}, {"x"}};
+  const auto scores = self_bleu(same);
+  EXPECT_NEAR((*scores)[0], 1, 1e-15);
+  EXPECT_NEAR((*scores)[1], 1, 1e-15);
+  EXPECT_EQ((*scores)[2], 0);
+  EXPECT_FALSE(self_bleu(std::vector<Texts>{{"a"}}));
 }
 
-TEST(Bootstrap, IntervalIsTheSameEveryTimeAndHoldsTheValue) {
-  std::vector<SampleValue> samples;
-  for (int i = 0; i < 100; ++i) samples.push_back({i % 4 == 0 ? 1.0 : 0.0, {}});
-  const auto interval = bootstrap_interval("exact_match", samples);
-  const auto again = bootstrap_interval("exact_match", samples);
-  EXPECT_EQ(interval->low, again->low);
-  EXPECT_EQ(interval->high, again->high);
-  // A share of 1/4 of 100 has a standard deviation of sqrt(0.25 * 0.75 / 100) = 0.0433, so the
-  // interval is near 0.25 -+ 1.96 * 0.0433; a quarter of that is far beyond its noise.
-  EXPECT_NEAR(interval->low, 0.165, 0.02);
-  EXPECT_NEAR(interval->high, 0.335, 0.02);
-  const auto other = bootstrap_interval("exact_match", samples, {1000, 1, 0.5});
-  EXPECT_GT(other->low, interval->low);
-  EXPECT_LT(other->high, interval->high);
+TEST(SelfBleu, ClipsByTheMostThatOneOtherHas) {
+  // "a" twice of three is matched by the second, which has it twice, of two tokens; no pairs match
+  // but "a a", once of two; then 0.1 of one 3-gram and 0.1 of none. As long as the reference.
+  const std::vector<Texts> sequences{{"a", "a", "a"}, {"a", "a", "b"}};
+  EXPECT_NEAR(self_bleu(sequences)->front(), std::pow(2.0 / 3 * 1 / 2 * 0.1 * 0.1, 0.25), 1e-15);
 }
 
-TEST(Bootstrap, NeedsTwoSamplesWithAValue) {
-  EXPECT_FALSE(bootstrap_interval("exact_match", values({1, std::nullopt})));
-  const auto constant = bootstrap_interval("exact_match", values({1, 1, 1}));
-  EXPECT_EQ(constant->low, 1);
-  EXPECT_EQ(constant->high, 1);
-}
-
-TEST(PairedTest, FindsNoDifferenceBetweenASystemAndItself) {
-  const auto samples = values({0.1, 0.7, 0.3, 0.9, 0.2});
-  const auto test = paired_test("f1", samples, samples);
-  EXPECT_EQ(test->difference, 0);
-  EXPECT_EQ(test->p_value, 1);
-  EXPECT_EQ(test->interval.low, 0);
-  EXPECT_EQ(test->interval.high, 0);
-}
-
-TEST(PairedTest, LeavesOutPairsWithoutBothValues) {
-  const auto test =
-      paired_test("f1", values({1, std::nullopt, 0, 1}), values({0, 1, 1, std::nullopt}));
-  EXPECT_EQ(test->n, 2U);
-  EXPECT_EQ(test->difference, 0);
-  EXPECT_FALSE(paired_test("f1", values({1, std::nullopt}), values({1, 1})));
-}
-
-TEST(PairedTest, ApproachesTheExactRandomization) {
-  // All eight pairs differ by one in the same direction: of 2^8 assignments of signs, 2 are as
-  // extreme, so p = 1/128.
-  const auto test = paired_test("f1", values({0, 0, 0, 0, 0, 0, 0, 0}),
-                                values({1, 1, 1, 1, 1, 1, 1, 1}), {20000, 3, 0.95});
-  EXPECT_EQ(test->difference, 1);
-  EXPECT_EQ(test->interval.low, 1);
-  // Standard deviation sqrt(p / 20000) = 0.0006; five of them.
-  EXPECT_NEAR(test->p_value, 1.0 / 128, 0.003);
-  const auto reversed = paired_test("f1", values({1, 1, 1, 1, 1, 1, 1, 1}),
-                                    values({0, 0, 0, 0, 0, 0, 0, 0}), {20000, 3, 0.95});
-  EXPECT_EQ(reversed->difference, -1);
-  EXPECT_EQ(reversed->p_value, test->p_value);
-}
-
-TEST(PairedTest, ComparesCorpusValuesOfStatistics) {
-  std::vector<SampleValue> worse;
-  std::vector<SampleValue> better;
-  for (int i = 0; i < 20; ++i) {
-    const Texts reference{"a small cat sat on the old mat " + std::to_string(i)};
-    worse.push_back(bleu("a small dog sat on the mat", reference));
-    better.push_back(bleu(reference.front(), reference));
-  }
-  const auto test = paired_test("bleu", worse, better);
-  EXPECT_NEAR(test->difference, 100 - *corpus_value("bleu", worse), 1e-9);
-  EXPECT_EQ(test->p_value, 1.0 / 1001);
-  EXPECT_GT(test->interval.low, 0);
+TEST(Ter, CutsWordsAsTercomDoes) {
+  EXPECT_EQ(ter_words("Mary's 1,000 A-B.", {}), "mary's 1,000 a-b.");
+  const auto words = [](std::string_view text, const TerOptions& options) {
+    const auto line = ter_words(text, options);
+    const auto views = text::split_white_space(line);
+    return Texts(views.begin(), views.end());
+  };
+  EXPECT_EQ(words("Mary's 1,000 A-B.", {.normalized = true}),
+            (Texts{"mary", "'s", "1,000", "a-b", "."}));
+  EXPECT_EQ(words("(Yes!), no.", {.no_punctuation = true, .case_sensitive = true}),
+            (Texts{"Yes", "no"}));
+  EXPECT_EQ(words("你好，ok", {.normalized = true}), (Texts{"你好，ok"}));
+  EXPECT_EQ(words("你好，ok", {.normalized = true, .asian_support = true}),
+            (Texts{"你", "好", "，", "ok"}));
+  EXPECT_EQ(words("你好，ok", {.no_punctuation = true, .asian_support = true}), (Texts{"你好ok"}));
 }
 
 }  // namespace
