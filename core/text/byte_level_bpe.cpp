@@ -3,21 +3,17 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-#include <queue>
 #include <unordered_map>
 
 #include "core/error.hpp"
-#include "core/text/pattern.hpp"
+#include "core/text/aligned_text.hpp"
+#include "core/text/bpe_model.hpp"
+#include "core/text/pre_tokenizer.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/vocabulary.hpp"
 
 namespace trellis::text {
 namespace {
-
-std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
-  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
-         static_cast<std::uint32_t>(right);
-}
 
 /// JSON holds text, merges hold bytes: each byte is written as the code point of its number.
 std::string bytes_to_json(std::string_view bytes) {
@@ -26,43 +22,21 @@ std::string bytes_to_json(std::string_view bytes) {
   return text;
 }
 
-class ByteLevelBpe final : public Tokenizer {
+class ByteLevelBpe final : public TrainedTokenizer {
  public:
   ByteLevelBpe(std::vector<Merge> merges, bool lowercase)
-      : merges_(std::move(merges)), lowercase_(lowercase) {
-    std::unordered_map<std::string, std::int32_t> ids;
-    for (int byte = 0; byte < 256; ++byte) {
-      symbols_.emplace_back(1, static_cast<char>(byte));
-      ids.emplace(symbols_.back(), kSpecialCount + byte);
-    }
-    for (const auto& [left, right] : merges_) {
-      const auto left_id = ids.find(left);
-      const auto right_id = ids.find(right);
-      if (left_id == ids.end() || right_id == ids.end()) {
-        throw Error(Fault::bad_data, "tokenizer: a merge of tokens that no earlier merge makes");
-      }
-      const auto merged = static_cast<std::int32_t>(kSpecialCount + symbols_.size());
-      symbols_.push_back(left + right);
-      ids.emplace(symbols_.back(), merged);
-      merged_.emplace(pair_key(left_id->second, right_id->second), merged);
-    }
-  }
+      : merges_(std::move(merges)), lowercase_(lowercase), model_(settings()) {}
 
   std::size_t vocab_size() const override { return kSpecialCount + symbols_.size(); }
 
-  std::vector<std::int32_t> encode(std::string_view text) const override {
-    const std::string lower = lowercase_ ? to_lower(text) : std::string();
-    std::vector<std::int32_t> tokens;
-    pattern_.for_each_match(lowercase_ ? lower : text,
-                            [&](std::string_view word) { encode_word(word, tokens); });
-    return tokens;
-  }
-
-  std::string decode(std::span<const std::int32_t> tokens) const override {
+  std::string decode(std::span<const std::int32_t> tokens, bool special) const override {
     std::string bytes;
     for (const auto token : tokens) {
-      if (token == kUnknown) bytes += kSpecialNames[kUnknown];
-      if (token >= kSpecialCount) bytes += symbols_.at(token - kSpecialCount);
+      if (token >= kSpecialCount) {
+        bytes += symbols_.at(token - kSpecialCount);
+      } else if (special || !is_special(token)) {
+        bytes += kSpecialNames[token];
+      }
     }
     return replace_invalid_utf8(bytes);
   }
@@ -86,63 +60,59 @@ class ByteLevelBpe final : public Tokenizer {
   }
 
  private:
-  struct Piece {
-    std::int32_t token;
-    std::int32_t previous;
-    std::int32_t next;
-  };
-  /// A possible merge; the one that training found first goes first, then the leftmost.
-  struct Candidate {
-    std::int32_t merged;
-    std::int32_t left;
-    std::int32_t right_token;
-    bool operator>(const Candidate& other) const {
-      return merged != other.merged ? merged > other.merged : left > other.left;
-    }
-  };
-
-  /// A heap over a linked list, so that even a word of a megabyte takes n log n.
-  void encode_word(std::string_view word, std::vector<std::int32_t>& tokens) const {
-    std::vector<Piece> pieces(word.size());
-    const auto count = static_cast<std::int32_t>(word.size());
-    for (std::int32_t i = 0; i < count; ++i) {
-      pieces[i] = {kSpecialCount + static_cast<unsigned char>(word[i]), i - 1,
-                   i + 1 < count ? i + 1 : -1};
-    }
-    std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
-    const auto offer = [&](std::int32_t left) {
-      if (left < 0 || pieces[left].next < 0) return;
-      const auto right_token = pieces[pieces[left].next].token;
-      const auto found = merged_.find(pair_key(pieces[left].token, right_token));
-      if (found != merged_.end()) candidates.push({found->second, left, right_token});
+  /// Fills symbols_ and ids_ from merges_.
+  BpeSettings settings() {
+    BpeSettings settings;
+    settings.tokens.resize(kSpecialCount);
+    const auto add = [&](std::string bytes) {
+      const auto id = static_cast<std::int32_t>(kSpecialCount + symbols_.size());
+      ids_.emplace(bytes, id);
+      settings.tokens.push_back(bytes);
+      symbols_.push_back(std::move(bytes));
+      return id;
     };
-    for (std::int32_t i = 0; i + 1 < count; ++i) offer(i);
-    while (!candidates.empty()) {
-      const auto best = candidates.top();
-      candidates.pop();
-      Piece& left = pieces[best.left];
-      // Either side may have been merged away since this candidate was offered.
-      if (left.token < 0 || left.next < 0 || pieces[left.next].token != best.right_token) continue;
-      const auto found = merged_.find(pair_key(left.token, best.right_token));
-      if (found == merged_.end() || found->second != best.merged) continue;
-      Piece& right = pieces[left.next];
-      left.token = best.merged;
-      right.token = -1;
-      left.next = right.next;
-      if (left.next >= 0) pieces[left.next].previous = best.left;
-      offer(left.previous);
-      offer(best.left);
+    for (int byte = 0; byte < 256; ++byte) add(std::string(1, static_cast<char>(byte)));
+    for (const auto& [left, right] : merges_) {
+      const auto left_id = ids_.find(left);
+      const auto right_id = ids_.find(right);
+      if (left_id == ids_.end() || right_id == ids_.end()) {
+        throw Error(Fault::bad_data, "tokenizer: a merge of tokens that no earlier merge makes");
+      }
+      const auto rank = static_cast<std::int32_t>(settings.merges.size());
+      const BpeMerge merge{left_id->second, right_id->second, 0, rank};
+      settings.merges.push_back(merge);
+      settings.merges.back().merged = add(left + right);
     }
-    for (std::int32_t i = 0; i >= 0 && i < count; i = pieces[i].next) {
-      tokens.push_back(pieces[i].token);
+    return settings;
+  }
+
+  Encoding encode_all(std::string_view source, bool with_ranges) const override {
+    AlignedText text(source, 0, with_ranges);
+    if (lowercase_) lower(text);
+    const auto all = text.text();
+    std::vector<Piece> words;
+    split_as_gpt2(all, 0, all.size(), words);
+    TokenOutput out;
+    out.tracked = with_ranges;
+    for (const Piece& word : words) model_.encode(all, word, out);
+    Encoding encoding{std::move(out.tokens), {}};
+    for (const Piece& piece : out.pieces) {
+      encoding.ranges.push_back(text.source(piece.begin, piece.end));
     }
+    return encoding;
+  }
+
+  std::optional<std::int32_t> find_symbol(std::string_view name) const override {
+    const auto found = ids_.find(std::string(name));
+    if (found == ids_.end()) return std::nullopt;
+    return found->second;
   }
 
   std::vector<Merge> merges_;
   bool lowercase_;
   std::vector<std::string> symbols_;  ///< bytes of each token after the special ones
-  std::unordered_map<std::uint64_t, std::int32_t> merged_;
-  Pattern pattern_{kGpt2Pattern};
+  std::unordered_map<std::string, std::int32_t> ids_;
+  BpeModel model_;
 };
 
 }  // namespace

@@ -1,31 +1,23 @@
 #include <nlohmann/json.hpp>
 
+#include "core/text/aligned_text.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/vocabulary.hpp"
 
 namespace trellis::text {
 namespace {
 
-class CharacterTokenizer final : public Tokenizer {
+class CharacterTokenizer final : public TrainedTokenizer {
  public:
   CharacterTokenizer(Vocabulary vocabulary, bool lowercase)
       : vocabulary_(std::move(vocabulary)), lowercase_(lowercase) {}
 
   std::size_t vocab_size() const override { return vocabulary_.size(); }
 
-  std::vector<std::int32_t> encode(std::string_view text) const override {
-    const std::string lower = lowercase_ ? to_lower(text) : std::string();
-    std::vector<std::int32_t> tokens;
-    for (const auto piece : split_code_points(lowercase_ ? lower : text)) {
-      tokens.push_back(vocabulary_.id(piece));
-    }
-    return tokens;
-  }
-
-  std::string decode(std::span<const std::int32_t> tokens) const override {
+  std::string decode(std::span<const std::int32_t> tokens, bool special) const override {
     std::string text;
     for (const auto token : tokens) {
-      if (token == kUnknown || token >= kSpecialCount) text += token_text(token);
+      if (special || !is_special(token)) text += token_text(token);
     }
     return text;
   }
@@ -40,6 +32,23 @@ class CharacterTokenizer final : public Tokenizer {
   }
 
  private:
+  Encoding encode_all(std::string_view source, bool with_ranges) const override {
+    AlignedText text(source, 0, with_ranges);
+    if (lowercase_) lower(text);
+    Encoding out;
+    std::size_t at = 0;
+    for (const auto piece : split_code_points(text.text())) {
+      out.tokens.push_back(vocabulary_.id(piece));
+      if (with_ranges) out.ranges.push_back(text.source(at, at + piece.size()));
+      at += piece.size();
+    }
+    return out;
+  }
+
+  std::optional<std::int32_t> find_symbol(std::string_view name) const override {
+    return vocabulary_.find(name);
+  }
+
   Vocabulary vocabulary_;
   bool lowercase_;
 };

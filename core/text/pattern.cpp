@@ -3,6 +3,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <algorithm>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -20,18 +21,33 @@ std::string message_of(int code) {
 
 }  // namespace
 
-Pattern::Pattern(std::string_view pattern) {
+Pattern::Pattern(std::string_view pattern) : Pattern(pattern, PCRE2_DOTALL) {}
+
+Pattern::Pattern(std::string_view pattern, std::uint32_t options) {
   int code = 0;
   PCRE2_SIZE offset = 0;
-  pcre2_code* compiled =
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                    PCRE2_UTF | PCRE2_UCP | PCRE2_DOTALL, &code, &offset, nullptr);
+  pcre2_code* compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                                       PCRE2_UTF | PCRE2_UCP | options, &code, &offset, nullptr);
   if (compiled == nullptr) {
-    throw std::logic_error("pattern " + std::string(pattern) + ": " + message_of(code));
+    throw std::logic_error("the pattern " + std::string(pattern) + ": " + message_of(code));
   }
   code_.reset(compiled, &pcre2_code_free);
   // Where there is no just-in-time compiler, PCRE2's interpreter gives the same matches.
   pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE);
+}
+
+Pattern Pattern::read(std::string_view pattern) {
+  constexpr std::size_t kLongest = 1 << 16;
+  if (pattern.size() > kLongest) throw Error(Fault::bad_data, "a pattern of more than 64 KiB");
+  try {
+    // Oniguruma, for which these patterns are written, takes lines as Ruby does. \C would cut
+    // characters.
+    return Pattern(pattern, PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C);
+  } catch (const std::logic_error& mistake) {
+    std::string what = mistake.what();
+    std::replace(what.begin(), what.end(), '\n', ' ');
+    throw Error(Fault::bad_data, what);
+  }
 }
 
 struct Pattern::Matcher::Data {
@@ -61,6 +77,17 @@ bool Pattern::Matcher::next(std::string_view& match) {
   match = text_.substr(data_->offsets[0], data_->offsets[1] - data_->offsets[0]);
   at_ = data_->offsets[1];
   return true;
+}
+
+std::string literal_pattern(std::string_view text) {
+  std::string pattern;
+  for (const char c : text) {
+    const bool plain = (static_cast<unsigned char>(c) & 0x80U) != 0 || (c >= '0' && c <= '9') ||
+                       (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (!plain) pattern += '\\';
+    pattern += c;
+  }
+  return pattern;
 }
 
 }  // namespace trellis::text

@@ -1,7 +1,9 @@
 /// Regular expressions over UTF-8, by PCRE2's just-in-time compiler.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 struct pcre2_real_code_8;
@@ -14,6 +16,11 @@ class Pattern {
   /// `pattern` is written by us: a mistake in it is a std::logic_error.
   explicit Pattern(std::string_view pattern);
 
+  /// `pattern` was read from a file: a mistake in it is an Error(bad_data). "." matches no line
+  /// end,
+  /// "^" and "$" match at lines.
+  static Pattern read(std::string_view pattern);
+
   /// Calls `visit(match)` for each match, left to right, without overlaps. `text` must be valid
   /// UTF-8. Throws Error(environment) when matching runs out of memory.
   template <typename Visit>
@@ -24,6 +31,8 @@ class Pattern {
   }
 
  private:
+  Pattern(std::string_view pattern, std::uint32_t options);
+
   class Matcher {
    public:
     Matcher(const Pattern& pattern, std::string_view text);
@@ -42,5 +51,8 @@ class Pattern {
 
   std::shared_ptr<pcre2_real_code_8> code_;
 };
+
+/// A pattern that matches exactly this text.
+std::string literal_pattern(std::string_view text);
 
 }  // namespace trellis::text

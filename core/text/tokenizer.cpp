@@ -7,6 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/text/byte_level_bpe.hpp"
+#include "core/text/published_tokenizer.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/vocabulary.hpp"
 
@@ -37,6 +38,12 @@ std::int32_t Vocabulary::id(std::string_view symbol) const {
   return found != ids_.end() ? found->second : static_cast<std::int32_t>(kUnknown);
 }
 
+std::optional<std::int32_t> Vocabulary::find(std::string_view symbol) const {
+  const auto found = ids_.find(symbol);
+  if (found == ids_.end()) return std::nullopt;
+  return found->second;
+}
+
 std::vector<std::string> most_frequent(const SymbolCounts& counts,
                                        const TokenizerOptions& options) {
   std::vector<std::pair<std::string, std::uint64_t>> sorted(counts.begin(), counts.end());
@@ -50,6 +57,17 @@ std::vector<std::string> most_frequent(const SymbolCounts& counts,
     symbols.push_back(symbol);
   }
   return symbols;
+}
+
+PairEncoding Tokenizer::encode_pair(std::string_view, std::string_view) const {
+  throw Error(Fault::usage, "this tokenizer has no special tokens for pairs of texts");
+}
+
+void Tokenizer::check_length(std::string_view text) {
+  if (text.size() > kLongestText) {
+    throw Error(Fault::usage, fmt::format("a text of {} bytes: encode it in parts of at most {}",
+                                          text.size(), kLongestText));
+  }
 }
 
 std::unique_ptr<Tokenizer> train_tokenizer(const TokenizerOptions& options,
@@ -73,6 +91,9 @@ std::unique_ptr<Tokenizer> train_tokenizer(const TokenizerOptions& options,
 std::unique_ptr<Tokenizer> tokenizer_from_json(const nlohmann::json& json) {
   try {
     const auto kind = json.at("kind").get<std::string>();
+    if (kind == "huggingface") {
+      return read_huggingface_tokenizer(json.at("tokenizer").get<std::string>());
+    }
     const bool lowercase = json.at("lowercase").get<bool>();
     if (kind == "bpe") {
       std::vector<Merge> merges;

@@ -2,6 +2,7 @@
 
 #include <unicode/bytestream.h>
 #include <unicode/casemap.h>
+#include <unicode/uchar.h>
 #include <unicode/utf8.h>
 
 #include <cstring>
@@ -68,6 +69,16 @@ std::vector<char32_t> to_code_points(std::string_view text) {
     out.push_back(code_point < 0 ? U'\uFFFD' : static_cast<char32_t>(code_point));
   }
   return out;
+}
+
+char32_t code_point_of(std::string_view text) {
+  std::size_t at = 0;
+  const UChar32 code_point = next(text, at);
+  return code_point < 0 ? U'\uFFFD' : static_cast<char32_t>(code_point);
+}
+
+bool is_mark(char32_t code_point) {
+  return (U_GET_GC_MASK(static_cast<UChar32>(code_point)) & U_GC_M_MASK) != 0;
 }
 
 std::string from_code_points(std::u32string_view code_points) {
@@ -169,6 +180,18 @@ std::string_view strip_right(std::string_view text) {
     end = start;
   }
   return text.substr(0, static_cast<std::size_t>(end));
+}
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  std::size_t found = text.find(from);
+  if (found == std::string::npos) return;
+  std::string out;
+  std::size_t at = 0;
+  for (; found != std::string::npos; found = text.find(from, at)) {
+    out.append(text, at, found - at).append(to);
+    at = found + from.size();
+  }
+  text = std::move(out.append(text, at));
 }
 
 }  // namespace trellis::text

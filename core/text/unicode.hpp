@@ -19,6 +19,9 @@ std::string replace_invalid_utf8(std::string_view bytes);
 
 /// Code points of valid UTF-8.
 std::vector<char32_t> to_code_points(std::string_view text);
+/// The first code point of valid UTF-8 that is not empty.
+char32_t code_point_of(std::string_view text);
+bool is_mark(char32_t code_point);  ///< \p{M}
 std::string from_code_points(std::u32string_view code_points);
 void append_utf8(char32_t code_point, std::string& out);
 
@@ -33,5 +36,8 @@ bool is_space(char32_t code_point);
 std::vector<std::string_view> split_white_space(std::string_view text);
 std::string_view strip(std::string_view text);
 std::string_view strip_right(std::string_view text);
+
+/// Every place where `from`, which is not empty, stands, left to right.
+void replace_all(std::string& text, std::string_view from, std::string_view to);
 
 }  // namespace trellis::text

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "core/text/aligned_text.hpp"
 #include "core/text/pattern.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/vocabulary.hpp"
@@ -12,31 +13,18 @@ namespace {
 constexpr std::string_view kWords =
     R"( ?\p{Han}| ?(?:(?!\p{Han})[\p{L}\p{M}])+(?:['’](?:(?!\p{Han})[\p{L}\p{M}])+)*| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]|\s)";
 
-class WordTokenizer final : public Tokenizer {
+class WordTokenizer final : public TrainedTokenizer {
  public:
   WordTokenizer(Vocabulary vocabulary, bool lowercase)
       : vocabulary_(std::move(vocabulary)), lowercase_(lowercase) {}
 
   std::size_t vocab_size() const override { return vocabulary_.size(); }
 
-  std::vector<std::int32_t> encode(std::string_view text) const override {
-    const std::string lower = lowercase_ ? to_lower(text) : std::string();
-    std::vector<std::int32_t> tokens;
-    // A word at the very beginning is taken as if a space came before it: the same word should be
-    // the same token there.
-    if (text.empty()) return tokens;
-    std::string spaced(1, ' ');
-    spaced += lowercase_ ? std::string_view(lower) : text;
-    pattern_.for_each_match(
-        spaced, [&](std::string_view piece) { tokens.push_back(vocabulary_.id(piece)); });
-    return tokens;
-  }
-
-  std::string decode(std::span<const std::int32_t> tokens) const override {
+  std::string decode(std::span<const std::int32_t> tokens, bool special) const override {
     std::string text;
     for (const auto token : tokens) {
-      if (token == kUnknown) text += " <unk>";
-      if (token >= kSpecialCount) text += vocabulary_.symbol(token);
+      if (token == kUnknown || (special && token < kSpecialCount)) text += ' ';
+      if (special || !is_special(token)) text += token_text(token);
     }
     if (text.starts_with(' ')) text.erase(0, 1);
     return text;
@@ -65,6 +53,29 @@ class WordTokenizer final : public Tokenizer {
   }
 
  private:
+  Encoding encode_all(std::string_view source, bool with_ranges) const override {
+    Encoding out;
+    if (source.empty()) return out;
+    AlignedText text(source, 0, with_ranges);
+    if (lowercase_) lower(text);
+    // A word at the very beginning is taken as if a space came before it: the same word should be
+    // the same token there.
+    std::string spaced(1, ' ');
+    spaced += text.text();
+    pattern_.for_each_match(spaced, [&](std::string_view piece) {
+      out.tokens.push_back(vocabulary_.id(piece));
+      if (!with_ranges) return;
+      const auto begin = static_cast<std::size_t>(piece.data() - spaced.data());
+      const auto end = begin + piece.size() - 1;
+      out.ranges.push_back(end > 0 ? text.source(begin > 0 ? begin - 1 : 0, end) : ByteRange{});
+    });
+    return out;
+  }
+
+  std::optional<std::int32_t> find_symbol(std::string_view name) const override {
+    return vocabulary_.find(name);
+  }
+
   Vocabulary vocabulary_;
   bool lowercase_;
   Pattern pattern_{kWords};
