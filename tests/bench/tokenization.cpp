@@ -1,7 +1,10 @@
 /// Encoding four megabytes, sentence by sentence, as training and prompts do.
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <memory>
 
+#include "core/text/published_tokenizer.hpp"
 #include "core/text/tokenizer.hpp"
 #include "tests/bench/measure.hpp"
 #include "tests/bench/text.hpp"
@@ -33,6 +36,54 @@ void encode(benchmark::State& state, const std::string& kind) {
   }
   report_rate(state, "MB/s", static_cast<double>(bytes) * 1e-6, seconds);
 }
+
+/// Tokenizers of published models' kinds, with the small vocabularies of the golden tests, or with
+/// those of the folder which TRELLIS_GOLDENS names.
+std::filesystem::path folder_of(const std::string& name) {
+  const char* chosen = std::getenv("TRELLIS_GOLDENS");
+  const std::filesystem::path folder =
+      chosen != nullptr ? chosen : TRELLIS_SOURCE_DIR "/tests/golden";
+  return folder / "tokenizers" / name;
+}
+
+void encode_published(benchmark::State& state, const std::string& name, bool ranges) {
+  static const auto texts = sentences(10'000'000, 4);
+  const auto tokenizer = text::load_tokenizer(folder_of(name));
+  std::size_t bytes = 0;
+  double seconds = 0;
+  for (auto _ : state) {
+    seconds += seconds_of([&] {
+      for (const auto& text : texts) {
+        if (ranges) {
+          benchmark::DoNotOptimize(tokenizer->encode_with_ranges(text));
+        } else {
+          benchmark::DoNotOptimize(tokenizer->encode(text));
+        }
+        bytes += text.size();
+      }
+    });
+  }
+  report_rate(state, "MB/s", static_cast<double>(bytes) * 1e-6, seconds);
+}
+
+BENCHMARK_CAPTURE(encode_published, bytes, "bytebpe", false)
+    ->Name("encode, published byte-level BPE");
+BENCHMARK_CAPTURE(encode_published, bytes_ranges, "bytebpe", true)
+    ->Name("encode, published byte-level BPE, with ranges");
+// Too large for the repository, so only where a folder has it.
+[[maybe_unused]] const bool smollm2 = [] {
+  if (!std::filesystem::exists(folder_of("smollm2"))) return false;
+  benchmark::RegisterBenchmark("encode, SmolLM2", [](benchmark::State& state) {
+    encode_published(state, "smollm2", false);
+  });
+  return true;
+}();
+BENCHMARK_CAPTURE(encode_published, fallback, "bpe_bytefallback", false)
+    ->Name("encode, published BPE with byte fallback");
+BENCHMARK_CAPTURE(encode_published, word_piece, "wordpiece_uncased", false)
+    ->Name("encode, published WordPiece");
+BENCHMARK_CAPTURE(encode_published, unigram, "unigram_metaspace", false)
+    ->Name("encode, published Unigram");
 
 BENCHMARK_CAPTURE(encode, word, "word")->Name("encode, word");
 BENCHMARK_CAPTURE(encode, character, "character")->Name("encode, character");
