@@ -1,6 +1,5 @@
 #include "core/text/published_tokenizer.hpp"
 
-#include <array>
 #include <fstream>
 #include <sstream>
 
@@ -20,22 +19,13 @@ std::string read_file(const std::filesystem::path& path) {
   return std::move(contents).str();
 }
 
-constexpr std::array<std::string_view, 1> kFiles = {"tokenizer.json"};
-
 }  // namespace
 
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path) {
-  std::filesystem::path file = path;
-  if (std::filesystem::is_directory(path)) {
-    for (const auto name : kFiles) {
-      file = path / name;
-      if (std::filesystem::exists(file)) break;
-      file.clear();
-    }
-    if (file.empty()) {
-      throw Error(Fault::missing, path.string() + ": holds no tokenizer.json");
-    }
-  }
+  const bool folder = std::filesystem::is_directory(path);
+  const std::filesystem::path file = folder ? path / "tokenizer.json" : path;
+  if (folder && !std::filesystem::exists(file))
+    throw Error(Fault::missing, path.string() + ": holds no tokenizer.json");
   try {
     return read_huggingface_tokenizer(read_file(file));
   } catch (const Error& error) {

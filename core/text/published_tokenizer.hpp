@@ -1,5 +1,4 @@
-/// Tokenizers of published models: Hugging Face's tokenizer.json, SentencePiece's model files, and
-/// what a GGUF file holds.
+/// Tokenizers of published models, from Hugging Face's tokenizer.json.
 #pragma once
 
 #include <filesystem>
@@ -13,10 +12,8 @@
 
 namespace trellis::text {
 
-/// From a folder that holds tokenizer.json, or else a SentencePiece model (tokenizer.model,
-/// spiece.model, spm.model, sentencepiece.bpe.model, source.spm); or from such a file itself.
-/// Throws Error(missing) when there is none, Error(bad_data) when it is damaged or needs what is
-/// not known here.
+/// From a folder that holds tokenizer.json, or from such a file itself. Throws Error(missing) when
+/// there is none, Error(bad_data) when it is damaged or needs what is not known here.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
 
 /// From the contents of a tokenizer.json. Known are the models BPE (byte-level, or over characters
