@@ -3,7 +3,6 @@
 /// a model's other layers do.
 #include <algorithm>
 #include <cmath>
-#include <random>
 #include <vector>
 
 #include "core/kernels/linear.hpp"
@@ -22,19 +21,6 @@ struct Shape {
   std::size_t inputs = 1;
   std::size_t outputs = 1;
 };
-
-std::vector<float> random_floats(std::size_t count) {
-  std::mt19937 engine(1);
-  std::vector<float> made(count);
-  for (float& number : made) number = static_cast<float>(engine()) * 0x1p-32F - 0.5F;
-  return made;
-}
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 // A round: the kernel, LibTorch where it is to be compared, and the machine.
 struct Round {

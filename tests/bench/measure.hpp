@@ -4,9 +4,12 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <random>
 #include <string>
+#include <vector>
 
 namespace trellis::bench {
 
@@ -27,6 +30,20 @@ double seconds_of(Work&& work) {
   const double begin = now();
   work();
   return now() - begin;
+}
+
+/// In [-0.5, 0.5], the same ones each time.
+inline std::vector<float> random_floats(std::size_t count) {
+  std::mt19937 engine(1);
+  std::vector<float> made(count);
+  for (float& number : made) number = static_cast<float>(engine()) * 0x1p-32F - 0.5F;
+  return made;
+}
+
+inline double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
 }
 
 /// Two ways to do the same work, done by turns, so that whatever else the machine does meets both.
