@@ -71,8 +71,10 @@ std::string place(const std::filesystem::path& path, Position position) {
 }
 
 void Problems::add(Position position, const std::string& message) {
-  lines_.emplace_back(position,
-                      plugin::one_line(fmt::format("{}: {}", place(path_, position), message)));
+  auto line = plugin::one_line(fmt::format("{}: {}", place(path_, position), message));
+  // Each combination of a sweep finds the same fault.
+  if (!lines_.empty() && lines_.back().second == line) return;
+  lines_.emplace_back(position, std::move(line));
 }
 
 void Problems::throw_if_any() const {

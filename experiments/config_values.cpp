@@ -172,7 +172,10 @@ json ValueReader::complete(const plugin::Settings& settings, const Combination& 
   }
   try {
     return plugin::complete_settings(settings, given);
-  } catch (const Error& error) {
+  } catch (const plugin::SettingError& error) {
+    for (const auto& [setting, value] : combination.values) {
+      if (setting->owner == owner && setting->name == error.name()) position = setting->position;
+    }
     problems_.add(position, error.what());
     return given;
   }
@@ -183,7 +186,8 @@ void ValueReader::add(std::vector<SweptSetting>& all, const Entry& entry,
                       const std::string& shown) {
   auto values = values_of(entry, setting);
   const bool swept = values.size() > 1;
-  if (!values.empty()) all.push_back({owner, setting.name, shown, std::move(values), swept});
+  if (!values.empty())
+    all.push_back({owner, setting.name, shown, std::move(values), swept, entry.position});
 }
 
 }  // namespace trellis::experiments

@@ -18,6 +18,7 @@ struct SweptSetting {
   std::string shown;  ///< in labels: "top_p", or "processor.setting" where that is not clear
   std::vector<nlohmann::json> values;
   bool swept = false;  ///< was given as a list or range
+  Position position;   ///< of the key
 };
 
 struct Combination {

@@ -59,6 +59,13 @@ nlohmann::json size_setting(const std::string& name, std::int64_t default_value,
   return integer_setting(name, "architecture", default_value, 1, 65536, summary);
 }
 
+nlohmann::json divisor_setting(const std::string& name, std::int64_t default_value,
+                               const std::string& divides, const std::string& summary) {
+  nlohmann::json json = size_setting(name, default_value, summary);
+  json["divides"] = divides;
+  return json;
+}
+
 nlohmann::json number_setting(const std::string& name, const std::string& group,
                               double default_value, double minimum, double maximum,
                               const std::string& summary) {

@@ -47,6 +47,9 @@ nlohmann::json integer_setting(const std::string& name, const std::string& group
 /// A size of a network: an integer of the group "architecture", at least 1.
 nlohmann::json size_setting(const std::string& name, std::int64_t default_value,
                             const std::string& summary);
+/// A size that must divide the setting `divides`.
+nlohmann::json divisor_setting(const std::string& name, std::int64_t default_value,
+                               const std::string& divides, const std::string& summary);
 nlohmann::json number_setting(const std::string& name, const std::string& group,
                               double default_value, double minimum, double maximum,
                               const std::string& summary);

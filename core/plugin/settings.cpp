@@ -117,6 +117,8 @@ Setting parse_setting(const json& entry) {
   setting.exclusive_minimum = optional_number(entry, "exclusive_minimum");
   setting.exclusive_maximum = optional_number(entry, "exclusive_maximum");
   setting.choices = entry.value("choices", std::vector<std::string>());
+  setting.divides = entry.value("divides", "");
+  setting.at_most = entry.value("at_most", "");
   setting.group = entry.value("group", "");
   setting.format = entry.value("format", "");
   setting.summary = entry.value("summary", "");
@@ -124,6 +126,42 @@ Setting parse_setting(const json& entry) {
     throw Error(Fault::plugin, fmt::format("setting {}: a choice without choices", setting.name));
   }
   return setting;
+}
+
+// Other settings that a setting is measured by must be there and be numbers.
+void check_relations_exist(const Settings& settings) {
+  for (const auto& setting : settings) {
+    for (const auto& name : {setting.divides, setting.at_most}) {
+      if (name.empty()) continue;
+      const auto other = std::find_if(settings.begin(), settings.end(),
+                                      [&](const Setting& each) { return each.name == name; });
+      if (other == settings.end() || other->type != setting.type ||
+          (setting.type != SettingType::integer &&
+           (setting.type != SettingType::number || !setting.divides.empty()))) {
+        throw Error(Fault::plugin,
+                    fmt::format("setting {}: cannot be measured by \"{}\"", setting.name, name));
+      }
+    }
+  }
+}
+
+// Blames the setting that was given, if only one was.
+void check_relations(const Settings& settings, const json& complete, const json& given) {
+  for (const auto& setting : settings) {
+    const auto conflict = [&](const std::string& other, std::string_view must) {
+      const auto blamed = given.contains(setting.name) ? setting.name : other;
+      throw SettingError(blamed, fmt::format("{} = {}: must {} {} = {}", setting.name,
+                                             complete.at(setting.name).dump(), must, other,
+                                             complete.at(other).dump()));
+    };
+    if (!setting.divides.empty()) {
+      const auto divisor = complete.at(setting.name).get<std::int64_t>();
+      if (divisor == 0 || complete.at(setting.divides).get<std::int64_t>() % divisor != 0)
+        conflict(setting.divides, "divide");
+    }
+    if (!setting.at_most.empty() && complete.at(setting.name) > complete.at(setting.at_most))
+      conflict(setting.at_most, "not exceed");
+  }
 }
 
 }  // namespace
@@ -146,6 +184,7 @@ Settings parse_settings(const json& description) {
       }
       if (!added.default_value.is_null()) check_setting(added, added.default_value);
     }
+    check_relations_exist(settings);
   } catch (const json::exception& exception) {
     throw Error(Fault::plugin, fmt::format("malformed settings: {}", exception.what()));
   } catch (const SettingError& error) {
@@ -199,6 +238,7 @@ json complete_settings(const Settings& settings, const json& given) {
       complete[setting.name] = check_setting(setting, setting.default_value);
     }
   }
+  check_relations(settings, complete, given);
   return complete;
 }
 

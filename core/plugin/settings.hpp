@@ -22,6 +22,8 @@ struct Setting {
   nlohmann::json default_value;  ///< null: must be given
   std::optional<double> minimum, maximum, exclusive_minimum, exclusive_maximum;
   std::vector<std::string> choices;
+  std::string divides;  ///< the integer setting that this one must divide, or empty
+  std::string at_most;  ///< the setting that this one must not exceed, or empty
   std::string group;
   std::string format;  ///< "path": a file or folder; relative to the config that names it
   std::string summary;
@@ -47,7 +49,8 @@ class SettingError : public Error {
 nlohmann::json check_setting(const Setting& setting, const nlohmann::json& value);
 
 /// Checks every given value, fills in the defaults. Throws SettingError: unknown name (with the
-/// nearest right one), wrong type, out of range, missing. `given` must be an object.
+/// nearest right one), wrong type, out of range, missing, at odds with another setting. `given`
+/// must be an object.
 nlohmann::json complete_settings(const Settings& settings, const nlohmann::json& given);
 
 /// The candidate that a person most probably meant by `name`, or nothing when none is near

@@ -34,6 +34,8 @@ std::string range_of(const plugin::Setting& setting) {
   if (setting.exclusive_minimum) text += fmt::format(", above {}", *setting.exclusive_minimum);
   if (setting.maximum) text += fmt::format(", at most {}", *setting.maximum);
   if (setting.exclusive_maximum) text += fmt::format(", below {}", *setting.exclusive_maximum);
+  if (!setting.divides.empty()) text += fmt::format(", must divide {}", setting.divides);
+  if (!setting.at_most.empty()) text += fmt::format(", at most {}", setting.at_most);
   return text;
 }
 

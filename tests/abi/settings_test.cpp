@@ -82,6 +82,28 @@ TEST(Settings, WhatHasNoDefaultMustBeGiven) {
             "file: must be given (Text.)");
 }
 
+TEST(Settings, OneIsMeasuredByAnother) {
+  const auto settings = plugin::parse_settings(json::parse(R"({"settings": [
+      {"name": "width", "type": "integer", "default": 12},
+      {"name": "heads", "type": "integer", "default": 4, "divides": "width"},
+      {"name": "experts", "type": "integer", "default": 2},
+      {"name": "top_k", "type": "integer", "default": 2, "at_most": "experts"}]})"));
+  const auto blamed = [&](const json& given) {
+    try {
+      plugin::complete_settings(settings, given);
+    } catch (const plugin::SettingError& error) {
+      return error.name() + " | " + error.what();
+    }
+    return std::string("nothing");
+  };
+  EXPECT_EQ(blamed({{"heads", 6}, {"top_k", 1}}), "nothing");
+  EXPECT_EQ(blamed({{"heads", 5}}), "heads | heads = 5: must divide width = 12");
+  EXPECT_EQ(blamed({{"heads", 0}}), "heads | heads = 0: must divide width = 12");
+  EXPECT_EQ(blamed({{"width", 10}}), "width | heads = 4: must divide width = 10");
+  EXPECT_EQ(blamed({{"top_k", 3}}), "top_k | top_k = 3: must not exceed experts = 2");
+  EXPECT_EQ(blamed({{"experts", 1}}), "experts | top_k = 2: must not exceed experts = 1");
+}
+
 TEST(Settings, MalformedDescriptionsAreThePluginsFault) {
   const auto refused = [](const char* settings) {
     const auto description = json::parse(std::string(R"({"settings": )") + settings + "}");
@@ -98,6 +120,10 @@ TEST(Settings, MalformedDescriptionsAreThePluginsFault) {
   EXPECT_THAT(refused(R"([{"name": "a", "type": "string"}, {"name": "a", "type": "string"}])"),
               HasSubstr("setting a is described twice"));
   EXPECT_THAT(refused("5"), HasSubstr("malformed settings"));
+  EXPECT_THAT(refused(R"([{"name": "a", "type": "integer", "divides": "b"}])"),
+              HasSubstr("setting a: cannot be measured by \"b\""));
+  EXPECT_THAT(refused(R"([{"name": "a", "type": "string", "at_most": "a"}])"),
+              HasSubstr("setting a: cannot be measured by \"a\""));
 }
 
 TEST(Settings, NearestName) {

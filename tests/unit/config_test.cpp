@@ -78,6 +78,14 @@ TEST_F(ConfigTest, EveryMistakeIsToldAtItsPlace) {
       "x.toml:11:1: temperatur: unknown to sample; did you mean temperature?");
 }
 
+TEST_F(ConfigTest, SettingsAtOddsAreToldAtTheOneThatWasGiven) {
+  const auto groups = kHead + kModel + "[[strategy]]\nplugin = \"group_beam\"\n";
+  EXPECT_EQ(mistake(groups + "diversity_penalty = [0.5, 1]\nnum_beam_groups = 3\n"),
+            "x.toml:11:1: num_beam_groups = 3: must divide num_beams = 4");
+  EXPECT_EQ(mistake(groups + "num_beams = [2, 5]\n"),
+            "x.toml:10:1: num_beam_groups = 2: must divide num_beams = 5");
+}
+
 TEST_F(ConfigTest, NamesTheNearestPluginTaskAndKey) {
   EXPECT_THAT(mistake(kHead + kModel + "[[strategy]]\nplugin = \"gredy\"\n"),
               HasSubstr("x.toml:9:1: no strategy plugin \"gredy\"; did you mean \"greedy\"?"));

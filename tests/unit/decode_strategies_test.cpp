@@ -155,8 +155,7 @@ TEST(GroupBeam, OfOneGroupThatHoldsAllIsBeamSearch) {
 }
 
 TEST(GroupBeam, SaysWhatIsWrong) {
-  EXPECT_EQ(message_of([] { groups(5, 2, 1); }),
-            "strategy group_beam: num_beams = 5 is no multiple of num_beam_groups = 2");
+  EXPECT_EQ(message_of([] { groups(5, 2, 1); }), "num_beam_groups = 2: must divide num_beams = 5");
 }
 
 // ---- several sequences ------------------------------------------------------------------------

@@ -21,7 +21,7 @@ struct Gpt3Plugin {
     return nn::model_settings(
         {nn::size_setting("layers", 4, "Blocks of self-attention and feed-forward network."),
          nn::size_setting("width", 256, "Size of the vectors between blocks."),
-         nn::size_setting("heads", 4, "Attention heads; must divide width."),
+         nn::divisor_setting("heads", 4, "width", "Attention heads; must divide width."),
          nn::size_setting("inner", 1024, "Size of the feed-forward network's hidden layer."),
          nn::size_setting("band", 64, "Tokens that a banded layer sees, the newest included."),
          nn::integer_setting(
@@ -41,9 +41,6 @@ struct Gpt3Plugin {
     options.band = settings.at("band");
     options.stride = settings.at("stride");
     options.context = settings.at("context");
-    if (options.width % options.heads != 0) {
-      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "heads must divide width");
-    }
     nn::Architecture architecture;
     architecture.context = static_cast<std::size_t>(options.context);
     architecture.max_source_tokens = settings.at("max_source_tokens");

@@ -21,9 +21,10 @@ struct LlamaPlugin {
     return nn::model_settings(
         {nn::size_setting("layers", 4, "Blocks of self-attention and feed-forward network."),
          nn::size_setting("width", 256, "Size of the vectors between blocks."),
-         nn::size_setting("heads", 4, "Attention heads; must divide width into even sizes."),
-         nn::size_setting("kv_heads", 2,
-                          "Heads of keys and values, which queries share; must divide heads."),
+         nn::divisor_setting("heads", 4, "width",
+                             "Attention heads; must divide width into even sizes."),
+         nn::divisor_setting("kv_heads", 2, "heads",
+                             "Heads of keys and values, which queries share; must divide heads."),
          nn::size_setting("inner", 688, "Size of the feed-forward network's hidden layer."),
          nn::size_setting("context", 256,
                           "Tokens that the model can see, source and start symbol included."),
@@ -46,9 +47,6 @@ struct LlamaPlugin {
     options.context = settings.at("context");
     if (options.width % (2 * options.heads) != 0) {
       throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "heads must divide width into even sizes");
-    }
-    if (options.heads % options.kv_heads != 0) {
-      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "kv_heads must divide heads");
     }
     nn::Architecture architecture;
     architecture.context = static_cast<std::size_t>(options.context);

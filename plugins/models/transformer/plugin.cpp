@@ -22,7 +22,7 @@ struct TransformerPlugin {
         {nn::size_setting("encoder_layers", 3, "Blocks of the encoder."),
          nn::size_setting("decoder_layers", 3, "Blocks of the decoder."),
          nn::size_setting("width", 256, "Size of the vectors between blocks."),
-         nn::size_setting("heads", 4, "Attention heads; must divide width."),
+         nn::divisor_setting("heads", 4, "width", "Attention heads; must divide width."),
          nn::size_setting("inner", 1024, "Size of the feed-forward network's hidden layer."),
          nn::size_setting("context", 256, "Tokens on either side that the model can see."),
          nn::choice_setting("norm", "architecture", "pre", {"pre", "post"},
@@ -42,9 +42,6 @@ struct TransformerPlugin {
     options.context = settings.at("context");
     options.pre_norm = settings.at("norm") == "pre";
     options.tied_embeddings = settings.at("tied_embeddings");
-    if (options.width % options.heads != 0) {
-      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "heads must divide width");
-    }
     nn::Architecture architecture;
     architecture.encoder_decoder = true;
     architecture.context = static_cast<std::size_t>(options.context);

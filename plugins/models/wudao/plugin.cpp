@@ -1,4 +1,6 @@
 /// The plugin `wudao`: its settings, and the network made of them.
+#include <utility>
+
 #include "core/nn/plugin_model.hpp"
 #include "core/nn/training_options.hpp"
 #include "plugins/models/wudao/wudao.hpp"
@@ -18,13 +20,14 @@ struct WudaoPlugin {
   }
 
   static sdk::Json settings() {
+    sdk::Json top_k = nn::size_setting("top_k", 2, "Experts that a token goes through.");
+    top_k["at_most"] = "experts";
     return nn::model_settings(
         {nn::size_setting("layers", 4, "Blocks of self-attention and feed-forward network."),
          nn::size_setting("width", 256, "Size of the vectors between blocks."),
-         nn::size_setting("heads", 4, "Attention heads; must divide width."),
+         nn::divisor_setting("heads", 4, "width", "Attention heads; must divide width."),
          nn::size_setting("inner", 1024, "Size of the feed-forward network's hidden layer."),
-         nn::size_setting("experts", 8, "Experts of a mixture."),
-         nn::size_setting("top_k", 2, "Experts that a token goes through."),
+         nn::size_setting("experts", 8, "Experts of a mixture."), std::move(top_k),
          nn::size_setting("mixture_stride", 2,
                           "The last of every so many layers has experts; 1 for all."),
          nn::number_setting("capacity_factor", "training", 1.25, 0, 1000,
@@ -48,12 +51,6 @@ struct WudaoPlugin {
     options.capacity_factor = settings.at("capacity_factor");
     options.balance = settings.at("balance");
     options.context = settings.at("context");
-    if (options.width % options.heads != 0) {
-      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "heads must divide width");
-    }
-    if (options.top_k > options.experts) {
-      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "top_k must not exceed experts");
-    }
     nn::Architecture architecture;
     architecture.context = static_cast<std::size_t>(options.context);
     architecture.max_source_tokens = settings.at("max_source_tokens");

@@ -24,6 +24,7 @@ const auto schema =
                  "How many hypotheses all groups keep together; a multiple of num_beam_groups.")
         .integer("num_beam_groups", &Options::num_beam_groups, {.at_least = 1, .at_most = 1000},
                  "How many groups there are; 1 is beam search.")
+        .divides("num_beams")
         .number("diversity_penalty", &Options::diversity_penalty, {.at_least = 0, .at_most = 100},
                 "Taken off a token's log-probability for every beam of an earlier group that chose "
                 "it at this step.")
@@ -85,14 +86,7 @@ class GroupBeam {
         {"settings", schema.description()}};
   }
 
-  explicit GroupBeam(const sdk::Json& settings) : options_(schema.read(settings)) {
-    if (options_.num_beams % options_.num_beam_groups != 0) {
-      throw sdk::Failure(
-          TRELLIS_INVALID_ARGUMENT,
-          "num_beams = " + std::to_string(options_.num_beams) +
-              " is no multiple of num_beam_groups = " + std::to_string(options_.num_beam_groups));
-    }
-  }
+  explicit GroupBeam(const sdk::Json& settings) : options_(schema.read(settings)) {}
 
   std::unique_ptr<sdk::Search> open_search() const {
     return std::make_unique<GroupBeamSearch>(options_);

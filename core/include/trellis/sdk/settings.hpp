@@ -64,6 +64,11 @@ class Settings {
   Settings& list(const char* name, std::vector<Json> Options::*member, const char* summary) {
     return add(name, "list", member, {}, summary);
   }
+  /// The setting declared last must divide the integer setting `other`.
+  Settings& divides(const char* other) {
+    description_.back()["divides"] = other;
+    return *this;
+  }
   /// The setting declared last has no default: it must be given.
   Settings& required() {
     description_.back().erase("default");
