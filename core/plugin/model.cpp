@@ -61,6 +61,18 @@ ModelFacts parse_facts(const nlohmann::json& json) {
   return facts;
 }
 
+void keep_map(void* context, const char* kind, std::int32_t layer, const float* weights,
+              std::int32_t heads, std::int32_t queries, std::int32_t keys) {
+  AttentionMap map{kind, layer, 0, 0, 0, {}};
+  if (weights != nullptr && heads > 0 && queries > 0 && keys > 0) {
+    map.heads = static_cast<std::size_t>(heads);
+    map.queries = static_cast<std::size_t>(queries);
+    map.keys = static_cast<std::size_t>(keys);
+    map.weights.assign(weights, weights + map.heads * map.queries * map.keys);
+  }
+  static_cast<std::vector<AttentionMap>*>(context)->push_back(std::move(map));
+}
+
 }  // namespace
 
 State::State(State&& other) noexcept
@@ -177,6 +189,29 @@ void Model::feed(std::span<trellis_feed_item> items) {
   call("model feed", [&](trellis_error* error) {
     return model_->feed(model_.get(), items.data(), items.size(), error);
   });
+}
+
+std::vector<AttentionMap> Model::attention(std::span<const std::int32_t> encoder_tokens,
+                                           std::span<const std::int32_t> decoder_tokens) {
+  std::vector<AttentionMap> maps;
+  const auto* ability =
+      static_cast<const trellis_model_attention*>(this->ability(TRELLIS_MODEL_ATTENTION_ABILITY));
+  if (ability == nullptr) return maps;
+  trellis_attention_sink sink{sizeof sink, &maps, keep_map};
+  call("model attention", [&](trellis_error* error) {
+    return ability->attend(model_.get(), encoder_tokens.data(), encoder_tokens.size(),
+                           decoder_tokens.data(), decoder_tokens.size(), &sink, error);
+  });
+  for (const auto& map : maps) {
+    const auto queries = map.kind == "encoder" ? encoder_tokens.size() : decoder_tokens.size();
+    const auto keys = map.kind == "self" ? decoder_tokens.size() : encoder_tokens.size();
+    if (map.heads == 0 || map.queries != queries || map.keys != keys) {
+      throw Error(Fault::plugin,
+                  fmt::format("model attention: a map \"{}\" of {} x {} where there are {} x {}",
+                              one_line(map.kind), map.queries, map.keys, queries, keys));
+    }
+  }
+  return maps;
 }
 
 const void* Model::ability(const char* id) const {

@@ -49,6 +49,20 @@ struct TrainingExample {
   std::string target;
 };
 
+/// Attention of one layer, teacher-forced; every row sums to one.
+struct AttentionMap {
+  std::string kind;  ///< "self", "cross" or "encoder"
+  std::int32_t layer = 0;
+  std::size_t heads = 0;
+  std::size_t queries = 0;     ///< decoder positions, or the encoder's
+  std::size_t keys = 0;        ///< likewise; the encoder's for "cross"
+  std::vector<float> weights;  ///< [heads, queries, keys]
+
+  std::span<const float> row(std::size_t head, std::size_t query) const {
+    return std::span(weights).subspan((head * queries + query) * keys, keys);
+  }
+};
+
 class Model;
 
 /// Owns a trellis_state. Must not outlive its model.
@@ -97,6 +111,10 @@ class Model {
              const std::filesystem::path& folder, std::uint64_t seed,
              const std::function<bool(const nlohmann::json&)>& on_point);
   void save(const std::filesystem::path& folder) const;
+
+  /// Where attention looks in one whole sequence; nothing when the model does not show it.
+  std::vector<AttentionMap> attention(std::span<const std::int32_t> encoder_tokens,
+                                      std::span<const std::int32_t> decoder_tokens);
 
   /// An optional ability by id, or null.
   const void* ability(const char* id) const;

@@ -92,6 +92,7 @@ int run_command_line(int argc, char** argv) {
   add_verify_command(app, context);
   add_score_command(app, context);
   add_report_commands(app, context);
+  add_explain_command(app, context);
   add_plugins_command(app, context);
   add_database_commands(app, context);
   add_worker_command(app, context);

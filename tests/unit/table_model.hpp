@@ -55,7 +55,7 @@ inline std::vector<std::string> letters(std::size_t count) {
   return texts;
 }
 
-class TableModel final : public sdk::Model {
+class TableModel : public sdk::Model {
  public:
   TableModel(TableSettings settings, std::shared_ptr<TableCounts> counts)
       : settings_(std::move(settings)), counts_(std::move(counts)) {}
