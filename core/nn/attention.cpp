@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "core/kernels/normalization.hpp"
+
 namespace trellis::nn {
 namespace {
 
@@ -12,7 +14,15 @@ constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
 AttentionShape make_shape(std::int64_t width, std::int64_t heads, std::int64_t kv_heads) {
   return {static_cast<std::size_t>(heads), static_cast<std::size_t>(kv_heads),
-          static_cast<std::size_t>(width / heads)};
+          static_cast<std::size_t>(width / heads), 0};
+}
+
+AttentionShape make_shape(const SelfAttentionOptions& options) {
+  AttentionShape shape = make_shape(options.width, options.heads,
+                                    options.kv_heads > 0 ? options.kv_heads : options.heads);
+  if (options.head_size > 0) shape.head_size = static_cast<std::size_t>(options.head_size);
+  shape.scale = options.scale;
+  return shape;
 }
 
 // Columns [first, first + heads * head_size) of x // [rows, length, ...] as
@@ -31,9 +41,10 @@ Tensor for_queries(const Tensor& x, const AttentionShape& shape) {
   return x.repeat_interleave(static_cast<std::int64_t>(shape.heads / shape.kv_heads), 1);
 }
 
-Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask,
-              double probability, Tensor* weights) {
-  const double scale = 1.0 / std::sqrt(static_cast<double>(query.size(-1)));
+Tensor attend(const AttentionShape& shape, const Tensor& query, const Tensor& key,
+              const Tensor& value, const Tensor& mask, double probability, Tensor* weights) {
+  const double scale =
+      shape.scale > 0 ? shape.scale : 1.0 / std::sqrt(static_cast<double>(shape.head_size));
   Tensor scores = at::matmul(query * scale, key.transpose(-2, -1));
   if (mask.defined()) scores = scores.masked_fill(mask, kHidden);
   const Tensor probabilities = at::softmax(scores, -1);
@@ -79,7 +90,9 @@ Tensor empty_rows(const Tensor& like, std::size_t width) {
 
 kernels::AttentionShape kernel_shape(const AttentionShape& shape, bool causal,
                                      std::size_t band = 0) {
-  return {shape.heads, 1.0F / std::sqrt(static_cast<float>(shape.head_size)), causal, band};
+  const float scale = shape.scale > 0 ? static_cast<float>(shape.scale)
+                                      : 1.0F / std::sqrt(static_cast<float>(shape.head_size));
+  return {shape.heads, scale, causal, band};
 }
 
 }  // namespace
@@ -120,18 +133,15 @@ Tensor padding_mask(const Tensor& lengths, std::int64_t length) {
   return at::arange(length).unsqueeze(0) >= lengths.unsqueeze(1);
 }
 
-Rotary::Rotary(const std::vector<double>& frequencies, std::int64_t context)
-    : table(std::make_shared<kernels::RotaryTable>(frequencies, static_cast<std::size_t>(context),
-                                                   kernels::RotaryPairs::halves)) {
-  const Tensor rates = at::tensor(at::ArrayRef<double>(frequencies), at::kDouble);
-  const Tensor angles = at::arange(context, at::kDouble).unsqueeze(1) * rates;
-  cosines = at::cos(angles).to(at::kFloat);
-  sines = at::sin(angles).to(at::kFloat);
-}
+Rotary::Rotary(const std::vector<double>& rates, std::int64_t context)
+    : table(std::make_shared<kernels::RotaryTable>(rates, static_cast<std::size_t>(context),
+                                                   kernels::RotaryPairs::halves)),
+      frequencies(at::tensor(at::ArrayRef<double>(rates), at::kDouble)) {}
 
 Tensor Rotary::operator()(const Tensor& x) const {
-  const Tensor cosine = cosines.narrow(0, 0, x.size(2));
-  const Tensor sine = sines.narrow(0, 0, x.size(2));
+  const Tensor angles = at::arange(x.size(2), at::kDouble).unsqueeze(1) * frequencies;
+  const Tensor cosine = at::cos(angles).to(at::kFloat);
+  const Tensor sine = at::sin(angles).to(at::kFloat);
   const auto halves = x.chunk(2, -1);
   return at::cat({halves[0] * cosine - halves[1] * sine, halves[1] * cosine + halves[0] * sine},
                  -1);
@@ -139,15 +149,19 @@ Tensor Rotary::operator()(const Tensor& x) const {
 
 SelfAttention::SelfAttention(Parameters& parameters, const std::string& name,
                              const SelfAttentionOptions& options)
-    : shape(make_shape(options.width, options.heads,
-                       options.kv_heads > 0 ? options.kv_heads : options.heads)),
+    : shape(make_shape(options)),
       rotary(options.rotary),
       band(static_cast<std::size_t>(options.band)) {
   const auto inner = static_cast<std::int64_t>(shape.query_width() + 2 * shape.kv_width());
   query_key_value = Linear(parameters, name + ".query_key_value", options.width, inner,
                            options.init, options.bias);
-  out = Linear(parameters, name + ".out", options.width, options.width, options.out_init,
-               options.bias);
+  out = Linear(parameters, name + ".out", static_cast<std::int64_t>(shape.query_width()),
+               options.width, options.out_init, options.out_bias.value_or(options.bias));
+  if (options.head_norm) {
+    const auto size = static_cast<std::int64_t>(shape.head_size);
+    query_norm = RmsNorm(parameters, name + ".query_norm", size, *options.head_norm);
+    key_norm = RmsNorm(parameters, name + ".key_norm", size, *options.head_norm);
+  }
 }
 
 Tensor SelfAttention::operator()(const Tensor& x, const Tensor& mask, double probability,
@@ -165,12 +179,16 @@ Tensor SelfAttention::operator()(const Tensor& x, const Tensor& mask, double pro
   Tensor key = heads_of(projected, keys, shape.kv_heads, shape.head_size);
   const Tensor value =
       heads_of(projected, keys + shape.kv_width(), shape.kv_heads, shape.head_size);
+  if (query_norm.weight.defined()) {
+    query = query_norm(query);
+    key = key_norm(key);
+  }
   if (rotary.table != nullptr) {
     query = rotary(query);
     key = rotary(key);
   }
-  return out(attend(query, for_queries(key, shape), for_queries(value, shape), mask, probability,
-                    weights));
+  return out(attend(shape, query, for_queries(key, shape), for_queries(value, shape), mask,
+                    probability, weights));
 }
 
 Tensor SelfAttention::cached(const Tensor& x, std::span<const CachePart> parts,
@@ -181,6 +199,7 @@ Tensor SelfAttention::cached(const Tensor& x, std::span<const CachePart> parts,
 Tensor SelfAttention::attend_cached(const Tensor& x, std::span<const CachePart> parts,
                                     std::size_t layer, bool causal) const {
   Tensor projected = query_key_value(x);
+  if (query_norm.weight.defined()) normalize_heads(projected);
   if (rotary.table != nullptr) turn(projected, parts);
   Tensor mixed = empty_rows(x, shape.query_width());
   const kernels::ConstRows rows = rows_of(std::as_const(projected));
@@ -189,6 +208,19 @@ Tensor SelfAttention::attend_cached(const Tensor& x, std::span<const CachePart> 
   kernels::attend(kernel_shape(shape, causal, band), layer,
                   split_parts(rows, rows_of(mixed), parts), kernel_threads());
   return out(mixed);
+}
+
+void SelfAttention::normalize_heads(Tensor& projected) const {
+  const kernels::Rows rows = rows_of(projected);
+  const auto normalize = [&](const RmsNorm& norm, float* heads, std::size_t count) {
+    const std::span<const float> weight(norm.weight.data_ptr<float>(), shape.head_size);
+    kernels::rms_norm({heads, count, shape.head_size}, weight, static_cast<float>(norm.epsilon),
+                      {heads, count, shape.head_size});
+  };
+  for (std::size_t row = 0; row < rows.count; ++row) {
+    normalize(query_norm, rows.row(row), shape.heads);
+    normalize(key_norm, rows.row(row) + shape.query_width(), shape.kv_heads);
+  }
 }
 
 // Queries and keys lie side by side, so one pass turns both.
@@ -213,8 +245,8 @@ Tensor CrossAttention::operator()(const Tensor& x, const Tensor& memory, const T
   const auto part = [&](const Tensor& of, std::size_t first) {
     return heads_of(of, first, shape.heads, shape.head_size);
   };
-  return out(attend(part(query(x), 0), part(projected, 0), part(projected, shape.kv_width()), mask,
-                    probability, weights));
+  return out(attend(shape, part(query(x), 0), part(projected, 0), part(projected, shape.kv_width()),
+                    mask, probability, weights));
 }
 
 void CrossAttention::store(const Tensor& memory, std::span<const CachePart> parts,

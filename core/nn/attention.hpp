@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,6 +38,7 @@ struct AttentionShape {
   std::size_t heads = 1;     ///< of queries
   std::size_t kv_heads = 1;  ///< of keys and values; divides heads (Ainslie et al. 2023)
   std::size_t head_size = 1;
+  double scale = 0;  ///< of the scores; 0: 1 / sqrt(head_size)
 
   std::size_t query_width() const { return heads * head_size; }
   std::size_t kv_width() const { return kv_heads * head_size; }
@@ -45,8 +47,7 @@ struct AttentionShape {
 /// Rotary positions (Su et al. 2021), pairs being the halves of a head.
 struct Rotary {
   std::shared_ptr<const kernels::RotaryTable> table;
-  Tensor cosines;  ///< [context, head_size / 2]
-  Tensor sines;
+  Tensor frequencies;  ///< [head_size / 2], float64
   Rotary() = default;
   /// frequencies // [head_size / 2]: radians a place
   Rotary(const std::vector<double>& frequencies, std::int64_t context);
@@ -61,22 +62,30 @@ StateCost cache_cost(std::size_t layers, const AttentionShape& shape);
 
 struct SelfAttentionOptions {
   std::int64_t width = 0;
-  std::int64_t heads = 1;     ///< divides width
-  std::int64_t kv_heads = 0;  ///< 0: heads
-  bool bias = true;
+  std::int64_t heads = 1;             ///< divides width, unless head_size is given
+  std::int64_t kv_heads = 0;          ///< 0: heads
+  std::int64_t head_size = 0;         ///< 0: width / heads
+  double scale = 0;                   ///< of the scores; 0: 1 / sqrt(head_size)
+  bool bias = true;                   ///< of queries, keys and values
+  std::optional<bool> out_bias = {};  ///< of the output; as `bias` where it is not given
   Init init;
   Init out_init;
   Rotary rotary = {};     ///< without a table: none
   std::int64_t band = 0;  ///< of the caches' rows the last so many are seen; 0: all
+  /// Where it is given, each head's query and key go through RMS norms of this epsilon before they
+  /// are turned (Henry et al. 2020).
+  std::optional<double> head_norm = {};
 };
 
-/// Vaswani et al. 2017: softmax(Q K^T / sqrt(head_size)) V in several heads, of x over itself.
+/// Vaswani et al. 2017: softmax(scale Q K^T) V in several heads, of x over itself.
 struct SelfAttention {
   Linear query_key_value;  ///< weight // [query_width + 2 * kv_width, width]: in this order
   Linear out;
   AttentionShape shape;
   Rotary rotary;
   std::size_t band = 0;
+  RmsNorm query_norm;  ///< without a weight: none; likewise
+  RmsNorm key_norm;
   SelfAttention() = default;
   SelfAttention(Parameters& parameters, const std::string& name,
                 const SelfAttentionOptions& options);
@@ -90,6 +99,7 @@ struct SelfAttention {
  private:
   Tensor attend_cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer,
                        bool causal) const;
+  void normalize_heads(Tensor& projected) const;
   void turn(Tensor& projected, std::span<const CachePart> parts) const;
 };
 

@@ -10,6 +10,7 @@
 
 #include "core/error.hpp"
 #include "core/nn/weights.hpp"
+#include "core/text/published_tokenizer.hpp"
 
 namespace trellis::nn {
 namespace {
@@ -104,6 +105,43 @@ LanguageModel::LanguageModel(std::string id, nlohmann::json settings, Architectu
                 fmt::format("max_source_tokens = {}: must leave room in context = {}: lower it or "
                             "raise context",
                             architecture_.max_source_tokens, architecture_.context));
+  std::size_t source_limit = architecture_.max_source_tokens;
+  if (source_limit == 0)
+    source_limit =
+        architecture_.encoder_decoder ? architecture_.context : architecture_.context / 2;
+  form_ = trained_form(architecture_.encoder_decoder, source_limit);
+}
+
+LanguageModel LanguageModel::from_published(std::string id, const formats::Checkpoint& checkpoint,
+                                            PublishedModel published) {
+  Architecture architecture;
+  architecture.encoder_decoder = published.encoder_decoder;
+  architecture.context = published.context;
+  architecture.context_is_limit = published.context_is_limit;
+  LanguageModel model(std::move(id), checkpoint.config, std::move(architecture));
+  load_published(published.network->parameters, checkpoint, published.names);
+  model.network_ = std::move(published.network);
+  model.tokenizer_ = text::load_tokenizer(checkpoint.path);
+  model.vocab_size_ = published.vocab;
+  if (model.tokenizer_->vocab_size() > published.vocab)
+    throw Error(
+        Fault::bad_data,
+        fmt::format("{}: its tokenizer has {} tokens, the model only {}: they do not "
+                    "belong together",
+                    checkpoint.path.string(), model.tokenizer_->vocab_size(), published.vocab));
+  const formats::ConfigReader config = checkpoint.reader();
+  // What a model generates with may end at more tokens than it was trained with.
+  const auto generation = config.object({"generation"});
+  PublishedFormOptions form;
+  form.encoder_decoder = published.encoder_decoder;
+  form.begin = published.decoder_start;
+  if (generation) form.ends = generation->tokens({"eos_token_id"});
+  if (form.ends.empty()) form.ends = config.tokens({"eos_token_id"});
+  const std::vector<std::int32_t> begins = config.tokens({"bos_token_id"});
+  if (!form.begin && !begins.empty()) form.begin = begins.front();
+  model.form_ = published_form(form);
+  model.weights_hash_ = formats::tensor_hash(checkpoint);
+  return model;
 }
 
 Network& LanguageModel::network() const {
@@ -144,14 +182,16 @@ void LanguageModel::load(const std::filesystem::path& folder) {
     throw Error(Fault::bad_data, (folder / kModelFile).string() + ": " + exception.what() +
                                      "; train the model again");
   }
-  network_ = architecture_.make(static_cast<std::int64_t>(tokenizer_->vocab_size()), 0);
-  const SafetensorsFile file = read_safetensors(path);
-  if (file.hash != json.value("weights_hash", ""))
+  vocab_size_ = tokenizer_->vocab_size();
+  network_ = architecture_.make(static_cast<std::int64_t>(vocab_size_), 0);
+  const formats::SafetensorsFile file = formats::read_safetensors(path);
+  const std::string hash = formats::tensor_hash(file);
+  if (hash != json.value("weights_hash", ""))
     throw Error(
         Fault::bad_data,
         path.string() + ": its contents changed since it was written; train the model again");
   load_weights(network_->parameters, file, "", path);
-  weights_hash_ = file.hash;
+  weights_hash_ = hash;
 }
 
 std::string LanguageModel::save(const std::filesystem::path& folder) const {
@@ -160,17 +200,17 @@ std::string LanguageModel::save(const std::filesystem::path& folder) const {
   if (failure)
     throw Error(Fault::environment, folder.string() + ": cannot be made: " + failure.message());
   network().parameters.thaw();
-  const std::vector<TensorToWrite> tensors = views(network().parameters, "");
+  const std::vector<formats::TensorToWrite> tensors = views(network().parameters, "");
   // The name needs the hash before the file is written, and writing gives it: so write, then name.
   const std::filesystem::path unnamed = folder / "weights.safetensors";
-  const std::string hash = write_safetensors(unnamed, tensors, {{"model", id_}});
+  const std::string hash = formats::write_safetensors(unnamed, tensors, {{"model", id_}});
   const std::string name = "weights-" + hash + ".safetensors";
   std::filesystem::rename(unnamed, folder / name);
   const nlohmann::json json = {{"format", kFormat},     {"model", id_},
                                {"settings", settings_}, {"tokenizer", tokenizer().to_json()},
                                {"weights", name},       {"weights_hash", hash}};
   const std::string text = json.dump(1) + "\n";
-  write_atomically(folder / kModelFile, std::array<std::string_view, 1>{text});
+  formats::write_atomically(folder / kModelFile, std::array<std::string_view, 1>{text});
   remove_other_weights(folder, name);
   return hash;
 }
@@ -180,15 +220,16 @@ nlohmann::json LanguageModel::describe() const {
                          {"hidden_size", 0},
                          {"parameters", 0},
                          {"max_context", nullptr},
-                         {"bos", static_cast<int>(text::kBegin)},
-                         {"eos", {static_cast<int>(text::kEnd)}},
+                         {"bos", nullptr},
+                         {"eos", form_->ends},
                          {"encoder_decoder", architecture_.encoder_decoder},
                          {"weights_hash", weights_hash_},
                          {"tokenizer", {{"kind", settings_.value("tokenizer", "")}}},
                          {"specification", settings_}};
+  if (form_->begin) json["bos"] = *form_->begin;
   if (architecture_.context_is_limit) json["max_context"] = architecture_.context;
   if (network_ != nullptr) {
-    json["vocab_size"] = tokenizer_->vocab_size();
+    json["vocab_size"] = vocab_size_;
     json["tokenizer"]["vocab_size"] = tokenizer_->vocab_size();
     json["hidden_size"] = network_->hidden_size();
     json["parameters"] = network_->parameters.count();
@@ -198,30 +239,8 @@ nlohmann::json LanguageModel::describe() const {
   return json;
 }
 
-std::size_t LanguageModel::source_limit() const {
-  if (architecture_.max_source_tokens > 0) return architecture_.max_source_tokens;
-  return architecture_.encoder_decoder ? architecture_.context : architecture_.context / 2;
-}
-
 EncodedPrompt LanguageModel::encode_prompt(std::string_view source, std::string_view prefix) const {
-  EncodedPrompt prompt;
-  std::vector<std::int32_t> read;
-  if (!source.empty()) read = tokenizer().encode(source);
-  prompt.decoder.push_back(text::kBegin);
-  if (architecture_.encoder_decoder) {
-    read.resize(std::min(read.size(), source_limit() - 1));
-    read.push_back(text::kEnd);
-    prompt.encoder = std::move(read);
-  } else if (!read.empty()) {
-    read.resize(std::min(read.size(), source_limit()));
-    prompt.decoder.insert(prompt.decoder.end(), read.begin(), read.end());
-    prompt.decoder.push_back(text::kSeparator);
-  }
-  if (!prefix.empty()) {
-    const std::vector<std::int32_t> begun = tokenizer().encode(prefix);
-    prompt.decoder.insert(prompt.decoder.end(), begun.begin(), begun.end());
-  }
-  return prompt;
+  return form_->encode(tokenizer(), source, prefix);
 }
 
 std::vector<std::int32_t> LanguageModel::encode(std::string_view text) const {
@@ -230,16 +249,25 @@ std::vector<std::int32_t> LanguageModel::encode(std::string_view text) const {
 
 std::string LanguageModel::decode(std::span<const std::int32_t> tokens) const {
   check_tokens(tokens);
-  return tokenizer().decode(tokens);
+  const auto nameless = [this](std::int32_t token) { return !has_text(token); };
+  if (std::ranges::none_of(tokens, nameless)) return tokenizer().decode(tokens);
+  std::vector<std::int32_t> named(tokens.begin(), tokens.end());
+  std::erase_if(named, nameless);
+  return tokenizer().decode(named);
 }
 
 std::string LanguageModel::token_text(std::int32_t token) const {
   check_tokens({&token, 1});
-  return tokenizer().token_text(token);
+  return has_text(token) ? tokenizer().token_text(token) : fmt::format("<{}>", token);
+}
+
+// Published networks may have more outputs than their tokenizers have tokens.
+bool LanguageModel::has_text(std::int32_t token) const {
+  return static_cast<std::size_t>(token) < tokenizer().vocab_size();
 }
 
 void LanguageModel::check_tokens(std::span<const std::int32_t> tokens) const {
-  const auto vocab = static_cast<std::int32_t>(tokenizer().vocab_size());
+  const auto vocab = static_cast<std::int32_t>(vocab_size_);
   for (const std::int32_t token : tokens)
     if (token < 0 || token >= vocab)
       throw Error(Fault::usage, fmt::format("token {} lies outside the vocabulary of {}: give ids "
@@ -251,8 +279,7 @@ std::unique_ptr<NetworkState> LanguageModel::open(std::span<const std::int32_t> 
   Network& network = ready();
   const c10::InferenceMode inference;
   if (!architecture_.encoder_decoder) return network.open({});
-  static constexpr std::int32_t end = text::kEnd;
-  if (encoder_tokens.empty()) return network.open({&end, 1});
+  if (encoder_tokens.empty()) return network.open(form_->empty_source());
   check_tokens(encoder_tokens);
   if (architecture_.context_is_limit && encoder_tokens.size() > architecture_.context)
     throw Error(Fault::usage, fmt::format("{} source tokens exceed the model's context of {}: "
@@ -280,17 +307,16 @@ void LanguageModel::feed(std::span<const FeedRequest> requests) {
 
 std::vector<AttentionMap> LanguageModel::attend(std::span<const std::int32_t> encoder_tokens,
                                                 std::span<const std::int32_t> tokens) {
-  network().parameters.thaw();
+  network().parameters.thaw(false);
   const at::NoGradGuard no_gradient;
   check_tokens(encoder_tokens);
   check_tokens(tokens);
   if (tokens.empty()) throw Error(Fault::usage, "attention needs at least one token");
   Batch batch;
   if (architecture_.encoder_decoder) {
-    static constexpr std::int32_t end = text::kEnd;
-    batch.source = encoder_tokens.empty()
-                       ? ids_tensor(&end, 1)
-                       : ids_tensor(encoder_tokens.data(), encoder_tokens.size());
+    const std::vector<std::int32_t> empty = form_->empty_source();
+    const std::span<const std::int32_t> source = encoder_tokens.empty() ? empty : encoder_tokens;
+    batch.source = ids_tensor(source.data(), source.size());
     batch.source_lengths = at::tensor({batch.source.size(1)}, at::kLong);
   }
   batch.input = ids_tensor(tokens.data(), tokens.size());
@@ -326,6 +352,8 @@ void LanguageModel::train(std::span<const TextExample> train, std::span<const Te
                           const std::filesystem::path& folder, std::uint64_t seed,
                           const std::function<bool(const TrainingPoint&)>& on_point,
                           const TrainingWorld& world) {
+  if (architecture_.make == nullptr)
+    throw Error(Fault::usage, "model " + id_ + " is a published one, which is not trained further");
   if (train.empty())
     throw Error(Fault::usage, "there is no training data; name a training file in the task");
   const TrainingOptions options = training_options(settings_);
@@ -337,7 +365,8 @@ void LanguageModel::train(std::span<const TextExample> train, std::span<const Te
       texts.push_back(example.target);
     }
     tokenizer_ = text::train_tokenizer(tokenizer_options(settings_), texts);
-    network_ = architecture_.make(static_cast<std::int64_t>(tokenizer_->vocab_size()), seed);
+    vocab_size_ = tokenizer_->vocab_size();
+    network_ = architecture_.make(static_cast<std::int64_t>(vocab_size_), seed);
   }
   network_->parameters.thaw();
   std::filesystem::create_directories(folder);

@@ -1,6 +1,6 @@
 /// A network with its vocabulary: text in, tokens and logits out; training, saving, loading.
 ///
-/// All that the plugins rnn, transformer and gpt share. Not thread-safe.
+/// All that the plugins of models but ngram share. Not thread-safe.
 ///
 /// A saved folder holds model.json (format, model, settings, tokenizer, name and hash of the
 /// weights' file) and weights-<hash>.safetensors. model.json is replaced last, so a folder always
@@ -19,6 +19,8 @@
 #include <vector>
 
 #include "core/nn/network.hpp"
+#include "core/nn/prompt_form.hpp"
+#include "core/nn/published_weights.hpp"
 #include "core/nn/trainer.hpp"
 #include "core/text/tokenizer.hpp"
 
@@ -46,9 +48,15 @@ struct TextExample {
   std::string_view target;
 };
 
-struct EncodedPrompt {
-  std::vector<std::int32_t> encoder;
-  std::vector<std::int32_t> decoder;  ///< at least the start symbol
+/// What a plugin makes of a published checkpoint.
+struct PublishedModel {
+  std::unique_ptr<Network> network;  ///< with FirstWeights::none()
+  PublishedNames names;
+  std::size_t vocab = 0;  ///< rows of the output layer; a tokenizer may have fewer tokens
+  std::size_t context = 0;
+  bool context_is_limit = true;
+  bool encoder_decoder = false;
+  std::optional<std::int32_t> decoder_start;  ///< with an encoder
 };
 
 class LanguageModel {
@@ -60,6 +68,10 @@ class LanguageModel {
   static nlohmann::json saved_settings(const std::string& id, const std::filesystem::path& folder);
   /// Takes vocabulary and weights from a folder that was saved with these settings.
   void load(const std::filesystem::path& folder);
+  /// A published model, with the tokenizer that lies beside its weights. It generates, and cannot
+  /// be trained on. Throws Error(missing) or Error(bad_data).
+  static LanguageModel from_published(std::string id, const formats::Checkpoint& checkpoint,
+                                      PublishedModel published);
   /// Returns the hash of the weights.
   std::string save(const std::filesystem::path& folder) const;
 
@@ -86,16 +98,18 @@ class LanguageModel {
   const text::Tokenizer& tokenizer() const;
   // For generation: a frozen network.
   Network& ready() const;
-  std::size_t source_limit() const;
   Sequence to_sequence(const TextExample& example) const;
   std::vector<Sequence> to_sequences(std::span<const TextExample> examples) const;
+  bool has_text(std::int32_t token) const;
   void check_tokens(std::span<const std::int32_t> tokens) const;
 
   std::string id_;
   nlohmann::json settings_;
   Architecture architecture_;
+  std::unique_ptr<PromptForm> form_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   std::unique_ptr<Network> network_;
+  std::size_t vocab_size_ = 0;  ///< of the network; 0: none yet
   std::string weights_hash_;
 };
 

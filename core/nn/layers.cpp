@@ -5,7 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#include "core/kernels/embedding.hpp"
 #include "core/kernels/normalization.hpp"
 
 namespace trellis::nn {
@@ -53,48 +52,82 @@ Tensor swiglu_kernel(const Tensor& lifted) {
   return result;
 }
 
+bool is_gated(Activation activation) {
+  return activation == Activation::swiglu || activation == Activation::geglu;
+}
+
 }  // namespace
 
 Tensor Matrix::multiply(const Tensor& x, const Tensor& bias) const {
-  if (!frozen()) return at::linear(x, weight_, bias);
+  if (!frozen_) return at::linear(x, weight_, bias);
+  std::size_t outputs = 0;
+  for (const kernels::PackedWeights& part : parts_) outputs += part.outputs();
   auto shape = x.sizes().vec();
-  shape.back() = static_cast<std::int64_t>(packed_.outputs());
+  shape.back() = static_cast<std::int64_t>(outputs);
   Tensor result = at::empty(shape);
   const Tensor in = x.contiguous();
-  kernels::linear(rows_of(in), packed_, floats_of(bias), rows_of(result), kernel_threads());
+  const kernels::Rows out = rows_of(result);
+  const std::span<const float> biases = floats_of(bias);
+  std::size_t first = 0;
+  for (const kernels::PackedWeights& part : parts_) {
+    const auto own = biases.empty() ? biases : biases.subspan(first, part.outputs());
+    kernels::linear(rows_of(in), part, own, {out.data + first, out.count, out.stride},
+                    kernel_threads());
+    first += part.outputs();
+  }
   return result;
 }
 
 Tensor Matrix::look_up(const Tensor& ids) const {
-  if (!frozen()) return at::embedding(weight_, ids);
+  if (!frozen_) return at::embedding(weight_, ids);
   const auto* from = ids.data_ptr<std::int64_t>();
-  const std::vector<std::int32_t> tokens(from, from + ids.numel());
   auto shape = ids.sizes().vec();
-  shape.push_back(static_cast<std::int64_t>(packed_.inputs()));
+  shape.push_back(static_cast<std::int64_t>(parts_.front().inputs()));
   Tensor result = at::empty(shape);
-  kernels::embed(packed_, tokens, rows_of(result));
+  const kernels::Rows rows = rows_of(result);
+  for (std::size_t i = 0; i < rows.count; ++i)
+    read_row(static_cast<std::size_t>(from[i]), {rows.row(i), rows.stride});
   return result;
 }
 
+void Matrix::read_row(std::size_t row, std::span<float> out) const {
+  for (const kernels::PackedWeights& part : parts_) {
+    if (row < part.outputs()) return part.read_row(row, out);
+    row -= part.outputs();
+  }
+}
+
 void Matrix::freeze() {
-  if (!multiplied_ || frozen()) return;
-  packed_ = kernels::PackedWeights(floats_of(weight_), static_cast<std::size_t>(weight_.size(0)),
-                                   static_cast<std::size_t>(weight_.size(1)));
+  if (frozen_ || (!multiplied_ && parts_.empty())) return;
+  if (parts_.empty())
+    parts_.emplace_back(floats_of(weight_), static_cast<std::size_t>(weight_.size(0)),
+                        static_cast<std::size_t>(weight_.size(1)));
   weight_.set_data(at::empty({0}));
+  frozen_ = true;
 }
 
-void Matrix::thaw() {
-  if (!frozen()) return;
-  Tensor values = at::empty(
-      {static_cast<std::int64_t>(packed_.outputs()), static_cast<std::int64_t>(packed_.inputs())});
-  const kernels::Rows rows = rows_of(values);
-  for (std::size_t row = 0; row < rows.count; ++row)
-    packed_.read_row(row, {rows.row(row), rows.stride});
-  weight_.set_data(values);
-  packed_ = {};
+void Matrix::thaw(bool to_change) {
+  if (frozen_) {
+    std::size_t outputs = 0;
+    for (const kernels::PackedWeights& part : parts_) outputs += part.outputs();
+    Tensor values = at::empty(
+        {static_cast<std::int64_t>(outputs), static_cast<std::int64_t>(parts_.front().inputs())});
+    const kernels::Rows rows = rows_of(values);
+    for (std::size_t row = 0; row < rows.count; ++row) read_row(row, {rows.row(row), rows.stride});
+    weight_.set_data(values);
+    frozen_ = false;
+  }
+  if (to_change) parts_.clear();
 }
 
-Parameters::Parameters(std::uint64_t seed) : generator_(at::detail::createCPUGenerator(seed)) {}
+void Matrix::adopt(std::vector<kernels::PackedWeights> parts) {
+  parts_ = std::move(parts);
+  weight_.set_data(at::empty({0}));
+  frozen_ = true;
+}
+
+Parameters::Parameters(FirstWeights first)
+    : generator_(at::detail::createCPUGenerator(first.seed)), drawn_(first.drawn) {}
 
 Tensor Parameters::add(std::string name, at::IntArrayRef shape, const Init& init) {
   const at::NoGradGuard no_gradient;
@@ -113,14 +146,22 @@ Tensor Parameters::add(std::string name, at::IntArrayRef shape, const Init& init
       break;
   }
   tensor.set_requires_grad(true);
-  all_.push_back({std::move(name), tensor});
+  all_.push_back({std::move(name), shape.vec(), tensor});
   count_ += static_cast<std::uint64_t>(tensor.numel());
   return tensor;
 }
 
 MatrixPtr Parameters::add_matrix(std::string name, std::int64_t out, std::int64_t in,
                                  const Init& init) {
-  matrices_.push_back(std::make_shared<Matrix>(add(std::move(name), {out, in}, init)));
+  if (drawn_) {
+    matrices_.push_back(std::make_shared<Matrix>(add(std::move(name), {out, in}, init)));
+  } else {
+    const Tensor empty = at::empty({0}, at::kFloat).set_requires_grad(true);
+    all_.push_back({std::move(name), {out, in}, empty});
+    count_ += static_cast<std::uint64_t>(out) * static_cast<std::uint64_t>(in);
+    matrices_.push_back(std::make_shared<Matrix>(empty));
+  }
+  all_.back().matrix = matrices_.back();
   return matrices_.back();
 }
 
@@ -133,9 +174,9 @@ void Parameters::freeze() {
   frozen_ = true;
 }
 
-void Parameters::thaw() {
+void Parameters::thaw(bool to_change) {
   const at::NoGradGuard no_gradient;
-  for (const MatrixPtr& matrix : matrices_) matrix->thaw();
+  for (const MatrixPtr& matrix : matrices_) matrix->thaw(to_change);
   frozen_ = false;
 }
 
@@ -159,9 +200,11 @@ Embedding::Embedding(Parameters& parameters, const std::string& name, std::int64
                      std::int64_t width, const Init& init)
     : weight(parameters.add_matrix(name + ".weight", vocab, width, init)) {}
 
-LayerNorm::LayerNorm(Parameters& parameters, const std::string& name, std::int64_t width)
+LayerNorm::LayerNorm(Parameters& parameters, const std::string& name, std::int64_t width,
+                     double small)
     : weight(parameters.add(name + ".weight", {width}, {Init::Kind::ones})),
-      bias(parameters.add(name + ".bias", {width}, {})) {}
+      bias(parameters.add(name + ".bias", {width}, {})),
+      epsilon(small) {}
 
 Tensor LayerNorm::operator()(const Tensor& x) const {
   if (!in_inference()) return at::layer_norm(x, weight.sizes(), weight, bias, epsilon);
@@ -183,8 +226,7 @@ Tensor RmsNorm::operator()(const Tensor& x) const {
 FeedForward::FeedForward(Parameters& parameters, const std::string& name, std::int64_t width,
                          std::int64_t inner, Activation kind, const Init& up_init,
                          const Init& down_init, bool with_bias)
-    : up(parameters, name + ".up", width, kind == Activation::swiglu ? 2 * inner : inner, up_init,
-         with_bias),
+    : up(parameters, name + ".up", width, is_gated(kind) ? 2 * inner : inner, up_init, with_bias),
       down(parameters, name + ".down", inner, width, down_init, with_bias),
       activation(kind) {}
 
@@ -201,11 +243,16 @@ Tensor FeedForward::inner(const Tensor& x) const {
       return in_inference() ? apply_kernel(kernels::Function::gelu_tanh, lifted)
                             : at::gelu(lifted, "tanh");
     case Activation::swiglu:
+      if (in_inference()) return swiglu_kernel(lifted);
+      break;
+    case Activation::geglu:
       break;
   }
-  if (in_inference()) return swiglu_kernel(lifted);
   const auto halves = lifted.chunk(2, -1);
-  return at::silu(halves[0]) * halves[1];
+  if (activation == Activation::swiglu) return at::silu(halves[0]) * halves[1];
+  const Tensor gate = in_inference() ? apply_kernel(kernels::Function::gelu_tanh, halves[0])
+                                     : at::gelu(halves[0], "tanh");
+  return gate * halves[1];
 }
 
 Tensor ids_tensor(const std::int32_t* ids, std::size_t count) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,9 +16,26 @@
 
 namespace trellis::nn {
 
+class Matrix;
+
 struct Parameter {
   std::string name;
-  Tensor tensor;  ///< contiguous float32 leaf that requires a gradient
+  std::vector<std::int64_t> shape;
+  Tensor tensor;  ///< contiguous float32 leaf that requires a gradient; a frozen matrix's is empty
+  std::shared_ptr<Matrix> matrix = nullptr;  ///< null for what is no matrix
+};
+
+/// What parameters begin as: numbers drawn from a seed, or nothing, where all will be loaded.
+struct FirstWeights {
+  std::uint64_t seed = 0;
+  bool drawn = true;  ///< false: matrices have no memory until Matrix::adopt gives them theirs
+  // NOLINTNEXTLINE(google-explicit-constructor): a seed says it all
+  FirstWeights(std::uint64_t number) : seed(number) {}
+  static FirstWeights none() {
+    FirstWeights first(0);
+    first.drawn = false;
+    return first;
+  }
 };
 
 /// How a parameter begins. normal: mean 0 and standard deviation `scale`; uniform: [-scale, scale].
@@ -27,9 +45,10 @@ struct Init {
 };
 
 /// Weights that rows are multiplied by or looked up in // [out, in]. Layers that are tied share
-/// one.
+/// one. Frozen, they may be packed in parts, one below another, each with its own storage.
 class Matrix {
  public:
+  /// `weight` is empty where the weights will be adopted.
   explicit Matrix(Tensor weight) : weight_(std::move(weight)) {}
   Matrix(const Matrix&) = delete;
   Matrix& operator=(const Matrix&) = delete;
@@ -45,15 +64,20 @@ class Matrix {
   /// Packs the weights for the kernels and gives the tensor's memory back; for those that are only
   /// looked up in, nothing.
   void freeze();
-  void thaw();
+  /// Makes the tensor of the packed weights. `to_change`: they will change, so the packed ones are
+  /// given up; else freeze() takes these again, however few bits they have.
+  void thaw(bool to_change);
+  /// Takes weights that are packed already; frozen then. Their outputs add up to this matrix's.
+  void adopt(std::vector<kernels::PackedWeights> parts);
   /// Called by layers that multiply.
   void pack_when_frozen() { multiplied_ = true; }
 
  private:
-  bool frozen() const { return packed_.outputs() > 0; }
+  void read_row(std::size_t row, std::span<float> out) const;
   Tensor weight_;
   bool multiplied_ = false;
-  kernels::PackedWeights packed_;
+  bool frozen_ = false;
+  std::vector<kernels::PackedWeights> parts_;
 };
 using MatrixPtr = std::shared_ptr<Matrix>;
 
@@ -61,20 +85,20 @@ using MatrixPtr = std::shared_ptr<Matrix>;
 /// same numbers.
 class Parameters {
  public:
-  explicit Parameters(std::uint64_t seed);
+  explicit Parameters(FirstWeights first);
   Tensor add(std::string name, at::IntArrayRef shape, const Init& init);
   MatrixPtr add_matrix(std::string name, std::int64_t out, std::int64_t in, const Init& init);
-  /// While frozen, the tensors of matrices are empty.
   const std::vector<Parameter>& all() const { return all_; }
   std::uint64_t count() const { return count_; }  ///< floats in total
 
   /// Makes the matrices ready for inference, or for training and saving again. Values are kept.
   void freeze();
-  void thaw();
+  void thaw(bool to_change = true);  ///< see Matrix::thaw
   bool frozen() const { return frozen_; }
 
  private:
   at::Generator generator_;
+  bool drawn_;
   std::vector<Parameter> all_;
   std::vector<MatrixPtr> matrices_;
   std::uint64_t count_ = 0;
@@ -111,7 +135,8 @@ struct LayerNorm {
   Tensor bias;
   double epsilon = 1e-5;
   LayerNorm() = default;
-  LayerNorm(Parameters& parameters, const std::string& name, std::int64_t width);
+  LayerNorm(Parameters& parameters, const std::string& name, std::int64_t width,
+            double epsilon = 1e-5);
   Tensor operator()(const Tensor& x) const;
 };
 
@@ -125,10 +150,10 @@ struct RmsNorm {
   Tensor operator()(const Tensor& x) const;
 };
 
-enum class Activation { relu, gelu_tanh, swiglu };
+enum class Activation { relu, gelu_tanh, swiglu, geglu };
 
-/// down(activation(up(x))); swiglu: down(silu(gate(x)) * up(x)) (Shazeer 2020), with the gate's
-/// rows before those of `up` in one matrix.
+/// down(activation(up(x))); swiglu: down(silu(gate(x)) * up(x)), geglu: the same with gelu_tanh
+/// (Shazeer 2020), with the gate's rows before those of `up` in one matrix.
 struct FeedForward {
   Linear up;
   Linear down;

@@ -55,7 +55,7 @@ struct Feed {
 
 class Network {
  public:
-  explicit Network(std::uint64_t seed) : parameters(seed) {}
+  explicit Network(FirstWeights first) : parameters(first) {}
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
   virtual ~Network() = default;

@@ -1,7 +1,10 @@
 #include "core/nn/plugin_model.hpp"
 
 #include <dlfcn.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "core/error.hpp"
@@ -40,6 +43,16 @@ void use_host_threads() {
 }
 
 }  // namespace
+
+void check_published_type(const std::string& plugin, const std::vector<std::string>& known,
+                          const std::string& type, const std::filesystem::path& folder) {
+  if (std::ranges::find(known, type) != known.end()) return;
+  const std::string supported =
+      known.empty() ? "no published models" : fmt::format("{}", fmt::join(known, ", "));
+  throw Error(Fault::usage, fmt::format("{}: holds a model of the type \"{}\", the plugin {} reads "
+                                        "{}; `trellis plugins list` names the others",
+                                        folder.string(), type, plugin, supported));
+}
 
 SdkModel::SdkModel(LanguageModel model) : model_(std::move(model)) {
   use_host_threads();

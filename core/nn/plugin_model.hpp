@@ -5,6 +5,10 @@
 ///     static nn::Architecture architecture(const sdk::Json& settings);
 ///   };
 ///   TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<GptPlugin>>());
+///
+/// A plugin that reads published checkpoints has besides
+///     static std::vector<std::string> published_types();  // "model_type" of their config.json
+///     static nn::PublishedModel published(const formats::ConfigReader& config);
 #pragma once
 
 #include <filesystem>
@@ -38,9 +42,17 @@ class SdkModel : public sdk::Model, public sdk::Trainable, public sdk::Attentive
   LanguageModel model_;
 };
 
+/// Throws Error(usage) unless the plugin knows published models of this type.
+void check_published_type(const std::string& plugin, const std::vector<std::string>& known,
+                          const std::string& type, const std::filesystem::path& folder);
+
 template <typename Plugin>
 struct PluginModel {
-  static sdk::Json description() { return Plugin::description(); }
+  static sdk::Json description() {
+    sdk::Json json = Plugin::description();
+    json["published_types"] = published_types();
+    return json;
+  }
 
   static std::unique_ptr<sdk::Model> create(const sdk::Json& settings) {
     return std::make_unique<SdkModel>(
@@ -48,6 +60,7 @@ struct PluginModel {
   }
 
   static std::unique_ptr<sdk::Model> load(const std::filesystem::path& folder) {
+    if (formats::is_checkpoint(folder)) return load_published(folder);
     const auto settings = LanguageModel::saved_settings(id(), folder);
     LanguageModel model(id(), settings, Plugin::architecture(settings));
     model.load(folder);
@@ -55,6 +68,22 @@ struct PluginModel {
   }
 
  private:
+  static std::vector<std::string> published_types() {
+    if constexpr (requires { Plugin::published_types(); }) return Plugin::published_types();
+    return {};
+  }
+
+  static std::unique_ptr<sdk::Model> load_published(const std::filesystem::path& folder) {
+    const auto type = formats::checkpoint_type(folder);
+    check_published_type(id(), published_types(), type, folder);
+    if constexpr (requires { Plugin::published_types(); }) {
+      const formats::Checkpoint checkpoint = formats::open_checkpoint(folder);
+      return std::make_unique<SdkModel>(
+          LanguageModel::from_published(id(), checkpoint, Plugin::published(checkpoint.reader())));
+    }
+    return nullptr;
+  }
+
   static std::string id() { return Plugin::description().at("id").template get<std::string>(); }
 };
 

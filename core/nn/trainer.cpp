@@ -110,7 +110,7 @@ void Run::plan() {
 
 bool Run::resume() {
   if (!std::filesystem::exists(job_.checkpoint)) return false;
-  const SafetensorsFile file = read_safetensors(job_.checkpoint);
+  const formats::SafetensorsFile file = formats::read_safetensors(job_.checkpoint);
   const auto found = file.metadata.find("training");
   const auto json = found == file.metadata.end()
                         ? nlohmann::json()
@@ -140,14 +140,14 @@ void Run::save() {
                                {"progress", progress},
                                {"optimizer_steps", updater_.optimizer.steps},
                                {"has_best", !best_.empty()}};
-  std::vector<TensorToWrite> tensors = views(network_.parameters, "weights/");
+  std::vector<formats::TensorToWrite> tensors = views(network_.parameters, "weights/");
   for (const auto& [prefix, arrays] :
        {std::pair("first/", &updater_.optimizer.first),
         std::pair("second/", &updater_.optimizer.second), std::pair("best/", &best_)}) {
     auto more = views(network_.parameters, prefix, *arrays);
     std::move(more.begin(), more.end(), std::back_inserter(tensors));
   }
-  write_safetensors(job_.checkpoint, tensors, {{"training", json.dump()}});
+  formats::write_safetensors(job_.checkpoint, tensors, {{"training", json.dump()}});
 }
 
 std::vector<Batch> Run::next_batches() {

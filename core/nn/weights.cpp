@@ -7,14 +7,17 @@
 namespace trellis::nn {
 namespace {
 
-const StoredTensor& find(const SafetensorsFile& file, const Parameter& parameter,
-                         const std::string& prefix, const std::filesystem::path& path) {
+using formats::SafetensorsFile;
+using formats::TensorToWrite;
+
+const formats::StoredTensor& find(const SafetensorsFile& file, const Parameter& parameter,
+                                  const std::string& prefix, const std::filesystem::path& path) {
   const std::string name = prefix + parameter.name;
   const auto found = file.tensors.find(name);
   if (found == file.tensors.end())
     throw Error(Fault::bad_data, path.string() + ": has no tensor \"" + name +
                                      "\": it was written for another model");
-  if (!std::ranges::equal(found->second.shape, parameter.tensor.sizes()))
+  if (!std::ranges::equal(found->second.shape, parameter.shape))
     throw Error(Fault::bad_data,
                 path.string() + ": tensor \"" + name + "\" has another shape than this model's");
   return found->second;
@@ -43,8 +46,7 @@ void set_weights(const Parameters& parameters, const WeightArrays& weights) {
 std::vector<TensorToWrite> views(const Parameters& parameters, const std::string& prefix) {
   std::vector<TensorToWrite> result;
   for (const Parameter& parameter : parameters.all())
-    result.push_back(
-        {prefix + parameter.name, parameter.tensor.sizes().vec(), values_of(parameter.tensor)});
+    result.push_back({prefix + parameter.name, parameter.shape, values_of(parameter.tensor)});
   return result;
 }
 
@@ -52,15 +54,14 @@ std::vector<TensorToWrite> views(const Parameters& parameters, const std::string
                                  const WeightArrays& arrays) {
   std::vector<TensorToWrite> result;
   for (std::size_t i = 0; i < arrays.size(); ++i)
-    result.push_back(
-        {prefix + parameters.all()[i].name, parameters.all()[i].tensor.sizes().vec(), arrays[i]});
+    result.push_back({prefix + parameters.all()[i].name, parameters.all()[i].shape, arrays[i]});
   return result;
 }
 
 void load_weights(const Parameters& parameters, const SafetensorsFile& file,
                   const std::string& prefix, const std::filesystem::path& path) {
   for (const Parameter& parameter : parameters.all())
-    copy_values(find(file, parameter, prefix, path), values_of(parameter.tensor));
+    formats::copy_values(find(file, parameter, prefix, path), values_of(parameter.tensor));
 }
 
 void load_arrays(const Parameters& parameters, const SafetensorsFile& file,
@@ -69,7 +70,7 @@ void load_arrays(const Parameters& parameters, const SafetensorsFile& file,
   arrays.clear();
   for (const Parameter& parameter : parameters.all()) {
     arrays.emplace_back(static_cast<std::size_t>(parameter.tensor.numel()));
-    copy_values(find(file, parameter, prefix, path), arrays.back());
+    formats::copy_values(find(file, parameter, prefix, path), arrays.back());
   }
 }
 

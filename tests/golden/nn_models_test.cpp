@@ -1,8 +1,8 @@
 // Logits, hidden vectors and attention of reference models, teacher-forced and through the caches.
 #include <gtest/gtest.h>
 
+#include "core/formats/safetensors.hpp"
 #include "core/nn/attention.hpp"
-#include "core/nn/safetensors.hpp"
 #include "tests/golden/nn_golden.hpp"
 
 namespace trellis {
@@ -26,12 +26,19 @@ std::vector<std::int32_t> row_tokens(const Tensor& ids, std::int64_t row, std::i
   return tokens;
 }
 
+// Mixtral's weights of the two best experts of each token // [tokens, experts]
+Tensor expert_weights(const Tensor& router_logits) {
+  const auto [best, chosen] = router_logits.topk(2, -1);
+  return at::zeros_like(router_logits).scatter(-1, chosen, at::softmax(best, -1));
+}
+
 class Models : public testing::TestWithParam<std::string> {};
 
 TEST_P(Models, GiveTheReferenceLogits) {
   const auto model = golden::folder() / "models" / GetParam();
   const auto network = golden::load_network(model, "model.safetensors");
-  const nn::SafetensorsFile expected = nn::read_safetensors(model / "expected.safetensors");
+  const formats::SafetensorsFile expected =
+      formats::read_safetensors(model / "expected.safetensors");
   const json io = golden::read_json(model / "io.json");
   ASSERT_FALSE(io.at("inputs").empty());
   for (const json& input : io.at("inputs")) {
@@ -54,6 +61,14 @@ TEST_P(Models, GiveTheReferenceLogits) {
       EXPECT_LT(difference(hidden, last), kLogits);
     }
     for (const nn::AttentionMap& map : maps) {
+      if (map.kind == "experts") {
+        const std::string key = name + ".router_logits." + std::to_string(map.layer);
+        if (!expected.tensors.contains(key)) continue;
+        const Tensor router = golden::read_tensor(model / "expected.safetensors", key);
+        EXPECT_LT(difference(map.weights.reshape(router.sizes()), expert_weights(router)), kWeights)
+            << "experts of layer " << map.layer;
+        continue;
+      }
       const std::string key =
           map.kind == "cross" ? name + ".attn" : name + ".attn." + std::to_string(map.layer);
       if (!expected.tensors.contains(key)) continue;
@@ -95,7 +110,8 @@ TEST_P(Models, GiveTheReferenceLogits) {
 INSTANTIATE_TEST_SUITE_P(References, Models,
                          testing::Values("rnn_1l", "rnn_2l", "lstm_1l", "lstm_2l", "gru_1l",
                                          "gru_2l", "seq2seq_bahdanau", "seq2seq_luong", "gpt2",
-                                         "llama_gqa_tied"),
+                                         "llama_gqa_tied", "llama_untied", "gpt_neo", "mixtral",
+                                         "gemma3"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

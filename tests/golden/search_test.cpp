@@ -273,7 +273,8 @@ TEST_P(Searches, EqualTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Searches,
-                         testing::Values("gpt2", "llama_gqa_tied", "rnn_1l", "rnn_2l", "lstm_1l",
+                         testing::Values("gpt2", "llama_gqa_tied", "llama_untied", "gpt_neo",
+                                         "mixtral", "gemma3", "rnn_1l", "rnn_2l", "lstm_1l",
                                          "lstm_2l", "gru_1l", "gru_2l", "seq2seq_bahdanau",
                                          "seq2seq_luong"));
 

@@ -12,7 +12,7 @@ using nn::Tensor;
 
 }  // namespace
 
-Gpt::Gpt(const GptOptions& options, std::uint64_t seed) : Network(seed), options_(options) {
+Gpt::Gpt(const GptOptions& options, nn::FirstWeights first) : Network(first), options_(options) {
   const Init normal{Init::Kind::normal, 0.02};
   // Two sums a block go into the residual stream: this keeps its variance as at the start.
   const Init residual{Init::Kind::normal,
@@ -23,17 +23,19 @@ Gpt::Gpt(const GptOptions& options, std::uint64_t seed) : Network(seed), options
   for (std::int64_t i = 0; i < options.layers; ++i) {
     const std::string name = "blocks." + std::to_string(i);
     Block block;
-    block.attention_norm = nn::LayerNorm(parameters, name + ".attention_norm", options.width);
+    block.attention_norm =
+        nn::LayerNorm(parameters, name + ".attention_norm", options.width, options.epsilon);
     block.attention = nn::SelfAttention(
         parameters, name + ".attention",
         {.width = options.width, .heads = options.heads, .init = normal, .out_init = residual});
-    block.feed_forward_norm = nn::LayerNorm(parameters, name + ".feed_forward_norm", options.width);
+    block.feed_forward_norm =
+        nn::LayerNorm(parameters, name + ".feed_forward_norm", options.width, options.epsilon);
     block.feed_forward =
         nn::FeedForward(parameters, name + ".feed_forward", options.width, options.inner,
                         nn::Activation::gelu_tanh, normal, residual);
     blocks_.push_back(std::move(block));
   }
-  final_norm_ = nn::LayerNorm(parameters, "final_norm", options.width);
+  final_norm_ = nn::LayerNorm(parameters, "final_norm", options.width, options.epsilon);
 }
 
 Tensor Gpt::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) {

@@ -16,11 +16,12 @@ struct GptOptions {
   std::int64_t width = 256;
   std::int64_t heads = 4;  ///< divides width
   std::int64_t inner = 1024;
+  double epsilon = 1e-5;  ///< of the norms
 };
 
 class Gpt : public nn::Network {
  public:
-  Gpt(const GptOptions& options, std::uint64_t seed);
+  Gpt(const GptOptions& options, nn::FirstWeights first);
 
   nn::Tensor hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) override;
   nn::Tensor logits(const nn::Tensor& hidden) override;

@@ -2,6 +2,7 @@
 #include "core/nn/plugin_model.hpp"
 #include "core/nn/training_options.hpp"
 #include "plugins/models/gpt/gpt.hpp"
+#include "plugins/models/gpt/published.hpp"
 
 namespace {
 
@@ -44,6 +45,12 @@ struct GptPlugin {
       return std::make_unique<models::Gpt>(options, seed);
     };
     return architecture;
+  }
+
+  static std::vector<std::string> published_types() { return {"gpt2"}; }
+
+  static nn::PublishedModel published(const formats::ConfigReader& config) {
+    return models::published_gpt2(config);
   }
 };
 

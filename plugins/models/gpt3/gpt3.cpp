@@ -1,7 +1,8 @@
 #include "plugins/models/gpt3/gpt3.hpp"
 
-#include <algorithm>
 #include <cmath>
+
+#include "core/nn/decoder.hpp"
 
 namespace trellis::models {
 namespace {
@@ -9,19 +10,9 @@ namespace {
 using nn::Init;
 using nn::Tensor;
 
-struct Gpt3State : nn::NetworkState {
-  std::unique_ptr<nn::NetworkState> fork() const override {
-    return std::make_unique<Gpt3State>(*this);
-  }
-  Gpt3State(kernels::KvCache dense_layers, kernels::KvCache banded_layers)
-      : dense(std::move(dense_layers)), banded(std::move(banded_layers)) {}
-  kernels::KvCache dense;
-  kernels::KvCache banded;  // forgets what has left the band
-};
-
 }  // namespace
 
-Gpt3::Gpt3(const Gpt3Options& options, std::uint64_t seed) : Network(seed), options_(options) {
+Gpt3::Gpt3(const Gpt3Options& options, nn::FirstWeights first) : Network(first), options_(options) {
   const Init normal{Init::Kind::normal, 0.02};
   // Two sums a block go into the residual stream: this keeps its variance as at the start.
   const Init residual{Init::Kind::normal,
@@ -34,20 +25,25 @@ Gpt3::Gpt3(const Gpt3Options& options, std::uint64_t seed) : Network(seed), opti
     Block block;
     block.banded = options.stride == 0 || i % options.stride != 0;
     block.layer = block.banded ? banded_layers_++ : dense_layers_++;
-    block.attention_norm = nn::LayerNorm(parameters, name + ".attention_norm", options.width);
+    block.attention_norm =
+        nn::LayerNorm(parameters, name + ".attention_norm", options.width, options.epsilon);
     block.attention = nn::SelfAttention(parameters, name + ".attention",
                                         {.width = options.width,
                                          .heads = options.heads,
+                                         .scale = options.scale,
+                                         .bias = options.query_key_value_bias,
+                                         .out_bias = true,
                                          .init = normal,
                                          .out_init = residual,
                                          .band = block.banded ? options.band : 0});
-    block.feed_forward_norm = nn::LayerNorm(parameters, name + ".feed_forward_norm", options.width);
+    block.feed_forward_norm =
+        nn::LayerNorm(parameters, name + ".feed_forward_norm", options.width, options.epsilon);
     block.feed_forward =
         nn::FeedForward(parameters, name + ".feed_forward", options.width, options.inner,
                         nn::Activation::gelu_tanh, normal, residual);
     blocks_.push_back(std::move(block));
   }
-  final_norm_ = nn::LayerNorm(parameters, "final_norm", options.width);
+  final_norm_ = nn::LayerNorm(parameters, "final_norm", options.width, options.epsilon);
 }
 
 Tensor Gpt3::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) {
@@ -81,31 +77,19 @@ nn::StateCost Gpt3::state_cost() const {
 
 std::unique_ptr<nn::NetworkState> Gpt3::open(std::span<const std::int32_t> /*source*/) {
   const nn::AttentionShape& shape = blocks_.front().attention.shape;
-  return std::make_unique<Gpt3State>(nn::make_cache(dense_layers_, shape),
-                                     nn::make_cache(banded_layers_, shape));
+  return std::make_unique<nn::BandedState>(nn::make_cache(dense_layers_, shape),
+                                           nn::make_cache(banded_layers_, shape));
 }
 
 Tensor Gpt3::feed(std::span<const nn::Feed> feeds) {
-  const Tensor ids = nn::concatenate_tokens(feeds);
-  std::vector<nn::CachePart> dense;
-  std::vector<nn::CachePart> banded;
-  for (const nn::Feed& feed : feeds) {
-    auto& state = static_cast<Gpt3State&>(*feed.state);
-    state.dense.extend(feed.tokens.size());
-    state.banded.extend(feed.tokens.size());
-    dense.push_back({&state.dense, feed.tokens.size()});
-    banded.push_back({&state.banded, feed.tokens.size()});
-  }
-  Tensor x = tokens_(ids) + positions_(nn::places_of(dense));
+  const nn::BandedTokens tokens = nn::extend_banded_caches(feeds);
+  Tensor x = tokens_(tokens.ids) + positions_(tokens.places);
   for (const Block& block : blocks_) {
-    x = x +
-        block.attention.cached(block.attention_norm(x), block.banded ? banded : dense, block.layer);
+    const auto& parts = block.banded ? tokens.banded : tokens.dense;
+    x = x + block.attention.cached(block.attention_norm(x), parts, block.layer);
     x = x + block.feed_forward(block.feed_forward_norm(x), 0.0);
   }
-  for (const nn::CachePart& part : banded) {
-    const auto band = static_cast<std::size_t>(options_.band);
-    part.cache->forget_before(part.cache->length() - std::min(part.cache->length(), band - 1));
-  }
+  nn::forget_outside(tokens.banded, static_cast<std::size_t>(options_.band));
   return final_norm_(x);
 }
 

@@ -16,13 +16,16 @@ struct Gpt3Options {
   std::int64_t width = 256;
   std::int64_t heads = 4;  ///< divides width
   std::int64_t inner = 1024;
+  double epsilon = 1e-5;    ///< of the norms
   std::int64_t band = 64;   ///< tokens that a banded layer sees, the newest included
   std::int64_t stride = 2;  ///< every stride-th layer is dense, from the first on; 0: none
+  double scale = 0;         ///< of attention scores; 0: 1 / sqrt(head size)
+  bool query_key_value_bias = true;
 };
 
 class Gpt3 : public nn::Network {
  public:
-  Gpt3(const Gpt3Options& options, std::uint64_t seed);
+  Gpt3(const Gpt3Options& options, nn::FirstWeights first);
 
   nn::Tensor hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) override;
   nn::Tensor logits(const nn::Tensor& hidden) override;

@@ -2,6 +2,7 @@
 #include "core/nn/plugin_model.hpp"
 #include "core/nn/training_options.hpp"
 #include "plugins/models/gpt3/gpt3.hpp"
+#include "plugins/models/gpt3/published.hpp"
 
 namespace {
 
@@ -50,6 +51,12 @@ struct Gpt3Plugin {
       return std::make_unique<models::Gpt3>(options, seed);
     };
     return architecture;
+  }
+
+  static std::vector<std::string> published_types() { return {"gpt_neo"}; }
+
+  static nn::PublishedModel published(const formats::ConfigReader& config) {
+    return models::published_gpt_neo(config);
   }
 };
 

@@ -12,21 +12,28 @@ using nn::Tensor;
 
 }  // namespace
 
-Llama::Llama(const LlamaOptions& options, std::uint64_t seed) : Network(seed), options_(options) {
+Llama::Llama(const LlamaOptions& options, nn::FirstWeights first)
+    : Network(first), options_(options) {
   const Init normal{Init::Kind::normal, 0.02};
   // Two sums a block go into the residual stream: this keeps its variance as at the start.
   const Init residual{Init::Kind::normal,
                       0.02 / std::sqrt(2.0 * static_cast<double>(options.layers))};
   tokens_ = nn::Embedding(parameters, "tokens", options.vocab, options.width, normal);
-  const auto head_size = static_cast<std::size_t>(options.width / options.heads);
-  const nn::SelfAttentionOptions attention{
-      .width = options.width,
-      .heads = options.heads,
-      .kv_heads = options.kv_heads,
-      .bias = false,
-      .init = normal,
-      .out_init = residual,
-      .rotary = {kernels::rotary_frequencies(options.rotary_base, head_size), options.context}};
+  const std::int64_t head_size =
+      options.head_size > 0 ? options.head_size : options.width / options.heads;
+  std::vector<double> frequencies = options.rotary_frequencies;
+  if (frequencies.empty())
+    frequencies =
+        kernels::rotary_frequencies(options.rotary_base, static_cast<std::size_t>(head_size));
+  const nn::SelfAttentionOptions attention{.width = options.width,
+                                           .heads = options.heads,
+                                           .kv_heads = options.kv_heads,
+                                           .head_size = head_size,
+                                           .bias = options.query_key_value_bias,
+                                           .out_bias = false,
+                                           .init = normal,
+                                           .out_init = residual,
+                                           .rotary = {frequencies, options.context}};
   const auto norm = [&](const std::string& name) {
     return nn::RmsNorm(parameters, name, options.width, options.epsilon);
   };
@@ -36,15 +43,36 @@ Llama::Llama(const LlamaOptions& options, std::uint64_t seed) : Network(seed), o
     block.attention_norm = norm(name + ".attention_norm");
     block.attention = nn::SelfAttention(parameters, name + ".attention", attention);
     block.feed_forward_norm = norm(name + ".feed_forward_norm");
-    block.feed_forward =
-        nn::FeedForward(parameters, name + ".feed_forward", options.width, options.inner,
-                        nn::Activation::swiglu, normal, residual, false);
+    if (options.experts > 0) {
+      block.mixture = nn::MixtureOfExperts(parameters, name + ".mixture",
+                                           {.width = options.width,
+                                            .inner = options.inner,
+                                            .experts = options.experts,
+                                            .top_k = options.top_k,
+                                            .capacity_factor = 0,
+                                            .activation = nn::Activation::swiglu,
+                                            .bias = false,
+                                            .init = normal,
+                                            .down_init = residual});
+    } else {
+      block.feed_forward =
+          nn::FeedForward(parameters, name + ".feed_forward", options.width, options.inner,
+                          nn::Activation::swiglu, normal, residual, false);
+    }
     blocks_.push_back(std::move(block));
   }
   final_norm_ = norm("final_norm");
   out_ = options.tied_embeddings
              ? nn::Linear(tokens_.weight)
              : nn::Linear(parameters, "out", options.width, options.vocab, normal, false);
+}
+
+// The feed-forward network or the experts; `use` receives what these weigh.
+Tensor Llama::transform(const Block& block, const Tensor& x, Tensor* use) const {
+  if (block.mixture.experts.empty()) return block.feed_forward(x, 0.0);
+  const nn::MixtureOfExperts::Result result = block.mixture(x);
+  if (use != nullptr) *use = result.use;
+  return result.output;
 }
 
 Tensor Llama::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) {
@@ -56,8 +84,11 @@ Tensor Llama::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps
     const Tensor mixed =
         block.attention(block.attention_norm(x), mask, dropout, maps != nullptr ? &map : nullptr);
     x = x + nn::dropout(mixed, dropout);
-    x = x + nn::dropout(block.feed_forward(block.feed_forward_norm(x), 0.0), dropout);
-    if (maps != nullptr) maps->push_back({"self", static_cast<std::int32_t>(i), map});
+    Tensor use;
+    x = x + nn::dropout(transform(block, block.feed_forward_norm(x), &use), dropout);
+    if (maps == nullptr) continue;
+    maps->push_back({"self", static_cast<std::int32_t>(i), map});
+    if (use.defined()) maps->push_back({"experts", static_cast<std::int32_t>(i), use.unsqueeze(1)});
   }
   return final_norm_(x);
 }
@@ -81,7 +112,7 @@ Tensor Llama::feed(std::span<const nn::Feed> feeds) {
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = blocks_[i];
     x = x + block.attention.cached(block.attention_norm(x), tokens.parts, i);
-    x = x + block.feed_forward(block.feed_forward_norm(x), 0.0);
+    x = x + transform(block, block.feed_forward_norm(x), nullptr);
   }
   return final_norm_(x);
 }

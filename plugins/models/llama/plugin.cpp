@@ -2,6 +2,7 @@
 #include "core/nn/plugin_model.hpp"
 #include "core/nn/training_options.hpp"
 #include "plugins/models/llama/llama.hpp"
+#include "plugins/models/llama/published.hpp"
 
 namespace {
 
@@ -57,6 +58,12 @@ struct LlamaPlugin {
       return std::make_unique<models::Llama>(options, seed);
     };
     return architecture;
+  }
+
+  static std::vector<std::string> published_types() { return {"llama", "qwen2"}; }
+
+  static nn::PublishedModel published(const formats::ConfigReader& config) {
+    return models::published_llama(config);
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include "core/nn/plugin_model.hpp"
 #include "core/nn/training_options.hpp"
+#include "plugins/models/llama/published.hpp"
 #include "plugins/models/wudao/wudao.hpp"
 
 namespace {
@@ -60,6 +61,12 @@ struct WudaoPlugin {
       return std::make_unique<models::Wudao>(options, seed);
     };
     return architecture;
+  }
+
+  static std::vector<std::string> published_types() { return {"mixtral"}; }
+
+  static nn::PublishedModel published(const formats::ConfigReader& config) {
+    return models::published_mixtral(config);
   }
 };
 

@@ -2,16 +2,18 @@
 /// Source: the format's README (Hugging Face, 2022). Debian has no library for it.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace trellis::nn {
+#include "core/formats/mapped_file.hpp"
+#include "core/formats/stored_tensor.hpp"
+
+namespace trellis::formats {
 
 /// A tensor of float32 to be written, borrowed for the call.
 struct TensorToWrite {
@@ -20,31 +22,22 @@ struct TensorToWrite {
   std::span<const float> values;  ///< row-major; as many as the shape says
 };
 
-/// A tensor of a file that was read; `bytes` points into the file's own memory.
-struct StoredTensor {
-  std::string name;
-  std::string type;  ///< "F32", "F16", "BF16", "I64" ...
-  std::vector<std::int64_t> shape;
-  std::string_view bytes;  ///< little-endian, row-major, not aligned
-};
-
 struct SafetensorsFile {
   std::map<std::string, std::string> metadata;
-  std::map<std::string, StoredTensor, std::less<>> tensors;
-  std::string hash;  ///< XXH3 (64 bit, hexadecimal) of all tensor bytes
-  std::vector<char> contents;
+  TensorMap tensors;  ///< their bytes point into `file`
+  std::shared_ptr<const MappedFile> file;
 };
 
 /// Throws Error(missing) when the file cannot be opened, and Error(bad_data) with one line for
-/// anything that is not a whole safetensors file: truncated, garbage, or with wrong sizes.
+/// anything that is not a whole safetensors file: truncated, garbage, with wrong sizes, or with
+/// tensors that overlap or leave bytes between them.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
 
-/// Copies a tensor's values as float32. Accepts F32, F16, BF16 and F64; throws Error(bad_data) for
-/// other types. `out` must have as many elements as the shape says.
-void copy_values(const StoredTensor& tensor, std::span<float> out);
+/// XXH3 (64 bit, hexadecimal) of all tensor bytes, in the order of the file.
+std::string tensor_hash(const SafetensorsFile& file);
 
-/// Writes float32 tensors and returns the hash that reading would give. The file appears whole or
-/// not at all (see write_atomically). Throws Error(environment) when the disk refuses.
+/// Writes float32 tensors and returns the hash that the file will have. It appears whole or not at
+/// all (see write_atomically). Throws Error(environment) when the disk refuses.
 std::string write_safetensors(const std::filesystem::path& path,
                               std::span<const TensorToWrite> tensors,
                               const std::map<std::string, std::string>& metadata);
@@ -53,4 +46,4 @@ std::string write_safetensors(const std::filesystem::path& path,
 /// renames it: after a crash at any moment `path` holds the old contents or the new, never a mix.
 void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces);
 
-}  // namespace trellis::nn
+}  // namespace trellis::formats

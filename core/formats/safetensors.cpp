@@ -1,20 +1,20 @@
-#include "core/nn/safetensors.hpp"
+#include "core/formats/safetensors.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-#include <bit>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.hpp"
 
-namespace trellis::nn {
+namespace trellis::formats {
 namespace {
 
 constexpr std::size_t kPrefix = 8;                     // the header's size
@@ -29,73 +29,67 @@ std::string hash_text(XXH64_hash_t hash) {
                                    "; copy it anew, or delete it and train again");
 }
 
-std::vector<char> read_all(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file || std::filesystem::is_directory(path))
-    throw Error(Fault::missing,
-                path.string() + ": cannot be opened: no such file or no permission");
-  std::vector<char> contents(std::filesystem::file_size(path));
-  file.read(contents.data(), static_cast<std::streamsize>(contents.size()));
-  contents.resize(static_cast<std::size_t>(file.gcount()));
-  return contents;
-}
-
-std::size_t element_size(const std::string& type) {
-  static const std::map<std::string, std::size_t> sizes = {
-      {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"U64", 8}, {"I32", 4},
-      {"U32", 4}, {"I16", 2}, {"U16", 2}, {"I8", 1},   {"U8", 1},  {"BOOL", 1}};
-  const auto found = sizes.find(type);
-  return found == sizes.end() ? 0 : found->second;
-}
-
-StoredTensor read_entry(const std::filesystem::path& path, const std::string& name,
-                        const nlohmann::json& entry, std::string_view data) {
+struct PlacedTensor {
   StoredTensor tensor;
-  tensor.name = name;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
+};
+
+PlacedTensor read_entry(const std::filesystem::path& path, const std::string& name,
+                        const nlohmann::json& entry, std::span<const std::byte> data) {
+  PlacedTensor placed;
+  StoredTensor& tensor = placed.tensor;
+  tensor.name = name;
+  std::string type;
   try {
-    tensor.type = entry.at("dtype").get<std::string>();
+    type = entry.at("dtype").get<std::string>();
     tensor.shape = entry.at("shape").get<std::vector<std::int64_t>>();
-    begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
-    end = entry.at("data_offsets").at(1).get<std::uint64_t>();
+    placed.begin = entry.at("data_offsets").at(0).get<std::uint64_t>();
+    placed.end = entry.at("data_offsets").at(1).get<std::uint64_t>();
   } catch (const nlohmann::json::exception&) {
     refuse(path, "tensor \"" + name + "\" has no valid dtype, shape and data_offsets");
   }
-  std::uint64_t bytes = element_size(tensor.type);
-  if (bytes == 0) refuse(path, "tensor \"" + name + "\" has the unknown type " + tensor.type);
-  for (const std::int64_t extent : tensor.shape) {
-    if (extent < 0 || __builtin_mul_overflow(bytes, static_cast<std::uint64_t>(extent), &bytes))
-      refuse(path, "tensor \"" + name + "\" has an impossible shape");
-  }
-  if (begin > end || end > data.size())
-    refuse(path, fmt::format("tensor \"{}\" ends at byte {} of {}", name, end, data.size()));
-  if (end - begin != bytes)
-    refuse(path,
-           fmt::format("tensor \"{}\" has {} bytes, its shape needs {}", name, end - begin, bytes));
-  tensor.bytes = data.substr(begin, end - begin);
-  return tensor;
+  const auto known = type_from_name(type);
+  if (!known || block_size(*known) > 1)
+    refuse(path, "tensor \"" + name + "\" has the unknown type " + type);
+  tensor.type = *known;
+  const auto bytes = stored_bytes(tensor.type, tensor.shape);
+  if (!bytes) refuse(path, "tensor \"" + name + "\" has an impossible shape");
+  if (placed.begin > placed.end || placed.end > data.size())
+    refuse(path, fmt::format("tensor \"{}\" ends at byte {} of {}", name, placed.end, data.size()));
+  if (placed.end - placed.begin != *bytes)
+    refuse(path, fmt::format("tensor \"{}\" has {} bytes, its shape needs {}", name,
+                             placed.end - placed.begin, *bytes));
+  tensor.bytes = data.subspan(placed.begin, placed.end - placed.begin);
+  return placed;
 }
 
-float from_half(std::uint16_t bits) {
-  const std::uint32_t sign = (bits & 0x8000U) << 16U;
-  const std::uint32_t exponent = (bits >> 10U) & 0x1FU;
-  const std::uint32_t fraction = bits & 0x3FFU;
-  if (exponent == 0) {
-    const float value = static_cast<float>(fraction) * 0x1p-24F;
-    return sign != 0 ? -value : value;
+void read_metadata(const std::filesystem::path& path, const nlohmann::json& entry,
+                   std::map<std::string, std::string>& metadata) {
+  if (!entry.is_object()) refuse(path, "__metadata__ is not a JSON object");
+  for (const auto& [key, value] : entry.items()) {
+    if (!value.is_string()) refuse(path, "__metadata__ holds something else than text");
+    metadata[key] = value.get<std::string>();
   }
-  const std::uint32_t wide = exponent == 31 ? 255U : exponent + 112U;
-  return std::bit_cast<float>(sign | (wide << 23U) | (fraction << 13U));
 }
 
-template <typename Stored, typename Convert>
-void convert(std::string_view bytes, std::span<float> out, Convert to_float) {
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    Stored value;
-    std::memcpy(&value, bytes.data() + i * sizeof value, sizeof value);
-    out[i] = to_float(value);
+// The tensors must cover all bytes, each byte once.
+void check_places(const std::filesystem::path& path, std::vector<PlacedTensor>& placed,
+                  std::uint64_t size) {
+  std::ranges::sort(placed, {},
+                    [](const PlacedTensor& one) { return std::pair(one.begin, one.end); });
+  std::uint64_t covered = 0;
+  for (const PlacedTensor& one : placed) {
+    if (one.begin != covered)
+      refuse(path, fmt::format("tensor \"{}\" begins at byte {}, the one before it ends at {}",
+                               one.tensor.name, one.begin, covered));
+    covered = one.end;
   }
+  if (covered != size) refuse(path, fmt::format("its tensors cover {} of {} bytes", covered, size));
+}
+
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 struct Descriptor {
@@ -125,57 +119,40 @@ void write_all(int file, std::string_view data, const std::filesystem::path& pat
 
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   SafetensorsFile file;
-  file.contents = read_all(path);
-  const std::string_view all(file.contents.data(), file.contents.size());
+  file.file = std::make_shared<const MappedFile>(path);
+  const std::span<const std::byte> all = file.file->bytes();
   if (all.size() < kPrefix) refuse(path, fmt::format("it has only {} bytes", all.size()));
   std::uint64_t header_size = 0;
   std::memcpy(&header_size, all.data(), sizeof header_size);
   if (header_size > kLongestHeader || header_size > all.size() - kPrefix)
     refuse(path, fmt::format("its header claims {} bytes, the file has {}", header_size,
                              all.size() - kPrefix));
-  const std::string_view text = all.substr(kPrefix, header_size);
-  const std::string_view data = all.substr(kPrefix + header_size);
-  const nlohmann::json header = nlohmann::json::parse(text, nullptr, false);
+  const std::span<const std::byte> data = all.subspan(kPrefix + header_size);
+  const nlohmann::json header =
+      nlohmann::json::parse(text_of(all.subspan(kPrefix, header_size)), nullptr, false);
   if (!header.is_object()) refuse(path, "its header is not a JSON object");
-
-  std::uint64_t covered = 0;
+  std::vector<PlacedTensor> placed;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") {
-      if (!entry.is_object()) refuse(path, "__metadata__ is not a JSON object");
-      for (const auto& [key, value] : entry.items()) {
-        if (!value.is_string()) refuse(path, "__metadata__ holds something else than text");
-        file.metadata[key] = value.get<std::string>();
-      }
-      continue;
+      read_metadata(path, entry, file.metadata);
+    } else {
+      placed.push_back(read_entry(path, name, entry, data));
     }
-    StoredTensor tensor = read_entry(path, name, entry, data);
-    covered += tensor.bytes.size();
-    file.tensors.emplace(name, std::move(tensor));
   }
-  if (covered != data.size())
-    refuse(path, fmt::format("its tensors cover {} of {} bytes", covered, data.size()));
-  file.hash = hash_text(XXH3_64bits(data.data(), data.size()));
+  check_places(path, placed, data.size());
+  for (PlacedTensor& one : placed) {
+    std::string name = one.tensor.name;
+    file.tensors.emplace(std::move(name), std::move(one.tensor));
+  }
   return file;
 }
 
-void copy_values(const StoredTensor& tensor, std::span<float> out) {
-  if (tensor.bytes.size() != out.size() * element_size(tensor.type))
-    throw Error(Fault::bad_data, "tensor \"" + tensor.name + "\" has another size than expected");
-  if (out.empty()) return;
-  if (tensor.type == "F32") {
-    std::memcpy(out.data(), tensor.bytes.data(), tensor.bytes.size());
-  } else if (tensor.type == "F64") {
-    convert<double>(tensor.bytes, out, [](double value) { return static_cast<float>(value); });
-  } else if (tensor.type == "F16") {
-    convert<std::uint16_t>(tensor.bytes, out, from_half);
-  } else if (tensor.type == "BF16") {
-    convert<std::uint16_t>(tensor.bytes, out, [](std::uint16_t bits) {
-      return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16U);
-    });
-  } else {
-    throw Error(Fault::bad_data,
-                "tensor \"" + tensor.name + "\" has type " + tensor.type + ", not a float type");
-  }
+std::string tensor_hash(const SafetensorsFile& file) {
+  const std::span<const std::byte> all = file.file->bytes();
+  std::uint64_t header_size = 0;
+  std::memcpy(&header_size, all.data(), sizeof header_size);
+  const auto data = all.subspan(kPrefix + header_size);
+  return hash_text(XXH3_64bits(data.data(), data.size()));
 }
 
 std::string write_safetensors(const std::filesystem::path& path,
@@ -229,4 +206,4 @@ void write_atomically(const std::filesystem::path& path, std::span<const std::st
   if (folder.number >= 0) ::fsync(folder.number);
 }
 
-}  // namespace trellis::nn
+}  // namespace trellis::formats
