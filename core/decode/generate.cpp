@@ -229,9 +229,12 @@ class Generator {
   }
 
   void report_progress() const {
+    if (events_.on_tokens) {
+      for (const auto& live : live_) events_.on_tokens(live.request, live.sample->tokens());
+    }
     if (!events_.on_progress) return;
     std::uint64_t tokens = totals_.delivered_tokens;
-    for (const auto& live : live_) tokens += live.sample->length();
+    for (const auto& live : live_) tokens += live.sample->tokens().size();
     events_.on_progress(tokens);
   }
 

@@ -126,7 +126,10 @@ struct GenerateEvents {
   /// Before an arm's plugins are called, and with nothing before the model is; may be empty.
   std::function<void(std::optional<std::size_t> arm)> on_arm;
   std::function<void(std::uint64_t delivered_tokens)> on_progress;  ///< each round; may be empty
-  std::function<bool()> cancelled;                                  ///< may be empty
+  /// Each round, for each sample under way, the tokens of its first hypothesis, for showing text as
+  /// it grows; with one hypothesis they only become more. May be empty.
+  std::function<void(std::size_t request, std::span<const std::int32_t> tokens)> on_tokens;
+  std::function<bool()> cancelled;  ///< may be empty
 };
 
 /// A clock for tests: seconds since any fixed moment.

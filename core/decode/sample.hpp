@@ -71,7 +71,9 @@ class Sample {
 
   const PromptStart& start() const { return *start_; }
   /// Tokens of its first live hypothesis.
-  std::size_t length() const { return live_.empty() ? 0 : live_.front().tokens.size(); }
+  std::span<const std::int32_t> tokens() const {
+    return live_.empty() ? std::span<const std::int32_t>() : live_.front().tokens;
+  }
 
   /// Asks for the rows that are to be looked at; adds the indices of what it wanted to `wanted`.
   void collect(Frontier& frontier, std::vector<std::size_t>& wanted) const;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/formats/gguf.hpp"
 #include "core/formats/safetensors.hpp"
 
 namespace trellis::formats {
@@ -68,16 +69,18 @@ void add_shards(const fs::path& index, Checkpoint& checkpoint) {
 }  // namespace
 
 bool is_checkpoint(const fs::path& path) {
-  return fs::exists(path / "config.json");
+  return fs::is_regular_file(path) || fs::exists(path / "config.json");
 }
 
 std::string checkpoint_type(const fs::path& path) {
+  if (fs::is_regular_file(path)) return gguf_type(path);
   const fs::path config = path / "config.json";
   const nlohmann::json json = read_json(config);
   return ConfigReader(json, config).text({"model_type"});
 }
 
 Checkpoint open_checkpoint(const fs::path& path) {
+  if (fs::is_regular_file(path)) return open_gguf(path);
   Checkpoint checkpoint;
   checkpoint.path = path;
   checkpoint.config_path = path / "config.json";
@@ -106,6 +109,7 @@ std::string tensor_hash(const Checkpoint& checkpoint) {
   for (const auto& [name, tensor] : checkpoint.tensors) {
     XXH3_64bits_update(state.get(), name.c_str(), name.size() + 1);
     XXH3_64bits_update(state.get(), tensor.bytes.data(), tensor.bytes.size());
+    release(checkpoint, tensor);
   }
   return fmt::format("{:016x}", XXH3_64bits_digest(state.get()));
 }

@@ -1,5 +1,6 @@
 /// A published model as it lies on the disk, whatever its form: a Hugging Face folder (config.json
-/// and model.safetensors, or the shards of model.safetensors.index.json).
+/// and model.safetensors, or the shards of model.safetensors.index.json) or a GGUF file, which is
+/// given out as the folder that it was made from (gguf.hpp).
 #pragma once
 
 #include <filesystem>
@@ -16,17 +17,18 @@ namespace trellis::formats {
 
 /// Immutable once opened. The tensors point into its mapped files.
 struct Checkpoint {
-  std::filesystem::path path;         ///< the folder
+  std::filesystem::path path;         ///< the folder or file
   std::filesystem::path config_path;  ///< what messages name for a setting
   nlohmann::json config;              ///< of config.json; with the keys of generation_config.json
                                       ///< as "generation"
+  nlohmann::json tokenizer;           ///< of a GGUF file, as tokenizer.json; else null
   TensorMap tensors;
   std::vector<std::shared_ptr<const MappedFile>> files;
 
   ConfigReader reader() const { return {config, config_path}; }
 };
 
-/// Whether a path looks like a published model: a folder with a config.json.
+/// Whether a path looks like a published model: a folder with a config.json, or a file.
 bool is_checkpoint(const std::filesystem::path& path);
 
 /// The architecture ("llama", "gpt2" ...), without a look at the weights. Throws as open_checkpoint

@@ -42,18 +42,32 @@ Number get(const std::byte* from) {
   return number;
 }
 
-void put_block(WeightStorage storage, const QuantizedBlock& block, std::size_t output,
+// The low halves of 8 bytes as one word, the first in the lowest bits.
+std::uint32_t join_halves(std::uint64_t bytes) {
+  bytes &= 0x0f0f0f0f0f0f0f0fU;
+  bytes = (bytes | (bytes >> 4)) & 0x00ff00ff00ff00ffU;
+  bytes = (bytes | (bytes >> 8)) & 0x0000ffff0000ffffU;
+  return static_cast<std::uint32_t>(bytes | (bytes >> 16));
+}
+
+// `block` as a GGUF file has it; its levels become words, as weight_of() counts them.
+void put_block(WeightStorage storage, const std::byte* block, std::size_t output,
                std::byte* panel) {
   const BlockPlaces places = places_of(storage, output);
-  const std::size_t bits = 32 / places.levels;
-  put(block.scale, panel + places.scale);
-  if (storage == WeightStorage::q4_1) put(block.least, panel + places.least);
-  for (std::size_t k = 0; k < block.levels.size(); k += places.levels) {
-    std::uint32_t word = 0;
-    for (std::size_t i = 0; i < places.levels; ++i) {
-      word |= static_cast<std::uint32_t>(block.levels[k + i]) << (bits * i);
-    }
-    put(word, panel + places.words + k / places.levels * kPanel * sizeof(word));
+  constexpr std::size_t kNext = kPanel * sizeof(std::uint32_t);
+  put(get<std::uint16_t>(block), panel + places.scale);
+  if (storage == WeightStorage::q4_1) put(get<std::uint16_t>(block + 2), panel + places.least);
+  const std::byte* levels = block + (storage == WeightStorage::q4_1 ? 4 : 2);
+  std::byte* words = panel + places.words;
+  if (storage == WeightStorage::q8_0) {
+    for (std::size_t i = 0; i < 8; ++i)
+      put(get<std::uint32_t>(levels + 4 * i) ^ 0x80808080U, words + i * kNext);
+    return;
+  }
+  for (std::size_t half = 0; half < 2; ++half) {
+    const auto bytes = get<std::uint64_t>(levels + 8 * half);
+    put(join_halves(bytes), words + half * kNext);
+    put(join_halves(bytes >> 4), words + (2 + half) * kNext);
   }
 }
 
@@ -132,9 +146,11 @@ PackedWeights PackedWeights::from_stored(std::span<const std::byte> rows, std::s
   for (std::size_t output = 0; output < outputs; ++output) {
     const std::byte* row = rows.data() + output * size;
     for (std::size_t k = 0; block_size(storage) > 1 && k < inputs; k += block_size(storage)) {
-      const QuantizedBlock block =
-          read_block(storage, row + k / block_size(storage) * block_bytes(storage));
-      if (is_finite(block.scale) && is_finite(block.least)) continue;
+      const std::byte* block = row + k / block_size(storage) * block_bytes(storage);
+      const bool has_least = storage == WeightStorage::q4_1;
+      if (is_finite(get<std::uint16_t>(block)) &&
+          (!has_least || is_finite(get<std::uint16_t>(block + 2))))
+        continue;
       throw Error(Fault::bad_data, "a matrix of " + shape +
                                        " has a scale that is not finite, in row " +
                                        std::to_string(output) + ": the file is damaged");
@@ -150,7 +166,7 @@ void PackedWeights::put_row(std::size_t output, const std::byte* row) {
   const std::size_t size = block_size(storage_);
   if (size == 1) return spread<std::uint16_t>(row, inputs_, output, target);
   for (std::size_t k = 0; k < inputs_; k += size) {
-    put_block(storage_, read_block(storage_, row), output, target);
+    put_block(storage_, row, output, target);
     row += block_bytes(storage_);
     target += kPanel * block_bytes(storage_);
   }

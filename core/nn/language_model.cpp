@@ -121,7 +121,9 @@ LanguageModel LanguageModel::from_published(std::string id, const formats::Check
   LanguageModel model(std::move(id), checkpoint.config, std::move(architecture));
   load_published(published.network->parameters, checkpoint, published.names);
   model.network_ = std::move(published.network);
-  model.tokenizer_ = text::load_tokenizer(checkpoint.path);
+  model.tokenizer_ = checkpoint.tokenizer.is_null()
+                         ? text::load_tokenizer(checkpoint.path)
+                         : text::build_huggingface_tokenizer(checkpoint.tokenizer);
   model.vocab_size_ = published.vocab;
   if (model.tokenizer_->vocab_size() > published.vocab)
     throw Error(

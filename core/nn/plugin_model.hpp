@@ -74,8 +74,7 @@ struct PluginModel {
   }
 
   static std::unique_ptr<sdk::Model> load_published(const std::filesystem::path& folder) {
-    const auto type = formats::checkpoint_type(folder);
-    check_published_type(id(), published_types(), type, folder);
+    check_published_type(id(), published_types(), formats::checkpoint_type(folder), folder);
     if constexpr (requires { Plugin::published_types(); }) {
       const formats::Checkpoint checkpoint = formats::open_checkpoint(folder);
       return std::make_unique<SdkModel>(

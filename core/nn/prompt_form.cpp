@@ -71,9 +71,13 @@ class PublishedForm final : public PromptForm {
       if (begin) prompt.decoder.push_back(*begin);
       if (!prefix.empty()) append(prompt.decoder, tokenizer.encode(prefix));
     } else {
-      prompt.decoder = leading_tokens(tokenizer);
+      const Tokens before = leading_tokens(tokenizer);
       const std::string all = std::string(source) + std::string(prefix);
-      if (!all.empty()) append(prompt.decoder, tokenizer.encode(all));
+      if (!all.empty()) prompt.decoder = tokenizer.encode(all);
+      // A chat template may have written them already.
+      const auto shared = std::ranges::mismatch(before, prompt.decoder).in1;
+      if (shared != before.end())
+        prompt.decoder.insert(prompt.decoder.begin(), before.begin(), before.end());
     }
     // A model that was trained without a start symbol takes the end of the text before for one.
     if (prompt.decoder.empty() && begin) prompt.decoder.push_back(*begin);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
 
@@ -234,7 +235,8 @@ void check_template(const std::vector<TemplatePart>& parts, std::size_t vocab_si
   }
 }
 
-std::unique_ptr<Tokenizer> build(const nlohmann::json& json, std::string source) {
+std::unique_ptr<Tokenizer> build(const nlohmann::json& json,
+                                 const std::function<std::string()>& source) {
   PipelineParts parts;
   parts.normalizer = read_normalizer(json.value("normalizer", nlohmann::json()));
   parts.pre_tokenizer = read_pre_tokenizer(json.value("pre_tokenizer", nlohmann::json()));
@@ -259,8 +261,8 @@ std::unique_ptr<Tokenizer> build(const nlohmann::json& json, std::string source)
   check_template(parts.post.single, parts.names.size());
   check_template(parts.post.pair, parts.names.size());
   parts.special = special_by_name(parts.names);
-  parts.to_json = [source = std::move(source)] {
-    return nlohmann::json{{"kind", "huggingface"}, {"tokenizer", source}};
+  parts.to_json = [source] {
+    return nlohmann::json{{"kind", "huggingface"}, {"tokenizer", source()}};
   };
   return make_pipeline_tokenizer(std::move(parts));
 }
@@ -277,11 +279,11 @@ std::string one_line(std::string_view message) {
   return line;
 }
 
-}  // namespace
-
-std::unique_ptr<Tokenizer> read_huggingface_tokenizer(std::string_view json) {
+// Whatever is wrong becomes one line.
+template <typename Build>
+std::unique_ptr<Tokenizer> built(const Build& build_it) {
   try {
-    return build(parse_json(json), std::string(json));
+    return build_it();
   } catch (const nlohmann::json::exception& exception) {
     refuse(one_line(
         fmt::format("not a whole tokenizer.json: {}", replace_invalid_utf8(exception.what()))));
@@ -289,6 +291,17 @@ std::unique_ptr<Tokenizer> read_huggingface_tokenizer(std::string_view json) {
     if (error.fault() != Fault::bad_data) throw;
     throw Error(Fault::bad_data, one_line(replace_invalid_utf8(error.what())));
   }
+}
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> read_huggingface_tokenizer(std::string_view json) {
+  return built(
+      [&] { return build(parse_json(json), [source = std::string(json)] { return source; }); });
+}
+
+std::unique_ptr<Tokenizer> build_huggingface_tokenizer(const nlohmann::json& json) {
+  return built([&] { return build(json, [json] { return json.dump(); }); });
 }
 
 }  // namespace trellis::text

@@ -22,4 +22,7 @@ std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
 /// Error(bad_data) with one line that names what is not known.
 std::unique_ptr<Tokenizer> read_huggingface_tokenizer(std::string_view json);
 
+/// The same from JSON that is parsed already.
+std::unique_ptr<Tokenizer> build_huggingface_tokenizer(const nlohmann::json& json);
+
 }  // namespace trellis::text

@@ -32,6 +32,7 @@ void add_explain_command(CLI::App& app, CommandContext& context);    ///< explai
 void add_report_commands(CLI::App& app, CommandContext& context);    ///< compare, report
 void add_plugins_command(CLI::App& app, CommandContext& context);    ///< plugins list|show|check
 void add_database_commands(CLI::App& app, CommandContext& context);  ///< db merge|check|export
+void add_generate_commands(CLI::App& app, CommandContext& context);  ///< generate, chat
 void add_worker_command(CLI::App& app, CommandContext& context);  ///< worker, for the host itself
 
 /// Exit code of a command that the user stopped.

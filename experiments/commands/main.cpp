@@ -95,6 +95,7 @@ int run_command_line(int argc, char** argv) {
   add_explain_command(app, context);
   add_plugins_command(app, context);
   add_database_commands(app, context);
+  add_generate_commands(app, context);
   add_worker_command(app, context);
   try {
     app.parse(argc, argv);

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/nn/network.hpp"
+#include "plugins/models/gemma/gemma.hpp"
 #include "plugins/models/gpt/gpt.hpp"
 #include "plugins/models/gpt3/gpt3.hpp"
 #include "plugins/models/llama/llama.hpp"
@@ -119,6 +120,21 @@ std::unique_ptr<nn::Network> make_network(const std::string& name) {
                                                                 .experts = 4,
                                                                 .top_k = 2},
                                            5);
+  if (name == "gemma") {
+    const auto turns = kernels::rotary_frequencies(10000, 12);
+    return std::make_unique<models::Gemma>(models::GemmaOptions{.vocab = kVocab,
+                                                                .context = 64,
+                                                                .width = 48,
+                                                                .heads = 3,
+                                                                .kv_heads = 1,
+                                                                .head_size = 12,
+                                                                .inner = 100,
+                                                                .window = 7,
+                                                                .local = {true, false, true},
+                                                                .local_turns = turns,
+                                                                .global_turns = turns},
+                                           5);
+  }
   if (name == "llama")
     return std::make_unique<models::Llama>(models::LlamaOptions{.vocab = kVocab,
                                                                 .context = 64,
@@ -220,11 +236,11 @@ TEST_P(SameBytes, AfterForks) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SameBytes,
-                         testing::Values("gpt", "gpt3", "gpt3_banded", "gpt3_dense", "llama",
-                                         "pangu", "wudao", "transformer", "rnn_lm", "lstm_lm",
-                                         "gru_lm", "rnn_bahdanau", "lstm_luong", "gru_bahdanau",
-                                         "gru_none", "lstm_tied_lm", "gru_tied_bahdanau",
-                                         "lstm_tied_luong"),
+                         testing::Values("gemma", "gpt", "gpt3", "gpt3_banded", "gpt3_dense",
+                                         "llama", "pangu", "wudao", "transformer", "rnn_lm",
+                                         "lstm_lm", "gru_lm", "rnn_bahdanau", "lstm_luong",
+                                         "gru_bahdanau", "gru_none", "lstm_tied_lm",
+                                         "gru_tied_bahdanau", "lstm_tied_luong"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

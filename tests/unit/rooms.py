@@ -16,7 +16,7 @@ ALLOWED = {
     "core/include/trellis/sdk": ["trellis/abi/", "trellis/sdk/"],
     "core/kernels": ["core/kernels/", "core/error.hpp"],
     "core/text": ["core/text/", "core/error.hpp"],
-    "core/formats": ["core/formats/", "core/kernels/", "core/error.hpp"],
+    "core/formats": ["core/formats/", "core/kernels/", "core/text/", "core/error.hpp"],
     "core/metrics": ["core/metrics/", "core/text/", "core/error.hpp"],
     "core/plugin": ["core/plugin/", "core/metrics/", "core/text/", "trellis/abi/", "core/error.hpp"],
     "core/decode": ["core/decode/", "core/plugin/", "core/kernels/", "trellis/abi/",

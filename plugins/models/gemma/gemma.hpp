@@ -17,10 +17,10 @@ struct GemmaOptions {
   std::int64_t kv_heads = 1;  ///< divides heads
   std::int64_t head_size = 64;
   std::int64_t inner = 768;
-  std::int64_t window = 64;         ///< tokens that a local layer sees, the newest included
-  std::vector<bool> local;          ///< of each layer
-  std::vector<double> local_turns;  ///< rotary frequencies // [head_size / 2]
-  std::vector<double> global_turns;
+  std::int64_t window = 64;              ///< tokens that a local layer sees, the newest included
+  std::vector<bool> local = {};          ///< of each layer
+  std::vector<double> local_turns = {};  ///< rotary frequencies // [head_size / 2]
+  std::vector<double> global_turns = {};
   double score_scale = 0;  ///< 0: 1 / sqrt(head_size)
   double epsilon = 1e-6;   ///< of the norms
 };

@@ -23,8 +23,8 @@ struct GemmaPlugin {
         {nn::size_setting("layers", 6, "Blocks of self-attention and feed-forward network."),
          nn::size_setting("width", 256, "Size of the vectors between blocks."),
          nn::size_setting("heads", 4, "Attention heads."),
-         nn::size_setting("kv_heads", 1,
-                          "Heads of keys and values, which queries share; must divide heads."),
+         nn::divisor_setting("kv_heads", 1, "heads",
+                             "Heads of keys and values, which queries share; must divide heads."),
          nn::size_setting("head_size", 64, "Size of a head; must be even."),
          nn::size_setting("inner", 768, "Size of the feed-forward network's hidden layer."),
          nn::size_setting("window", 64, "Tokens that a local layer sees, the newest included."),
@@ -51,9 +51,6 @@ struct GemmaPlugin {
     const std::int64_t layers = settings.at("layers");
     const std::int64_t stride = settings.at("global_stride");
     for (std::int64_t i = 0; i < layers; ++i) options.local.push_back((i + 1) % stride != 0);
-    if (options.heads % options.kv_heads != 0) {
-      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "kv_heads must divide heads");
-    }
     if (options.head_size % 2 != 0) {
       throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "head_size must be even");
     }

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Published checkpoints in `trellis run`, `generate` and `chat`: they work, and what is wrong with
+them is one clear line."""
+import json
+import pathlib
+import shutil
+import unittest
+
+from trellis_runs import GREEDY, HEAD, NGRAM, PLUGINS, RunCase, main
+
+GOLDENS = pathlib.Path(__file__).resolve().parent.parent / "golden" / "models"
+LLAMA = '[[model]]\nplugin = "llama"\nweights = "published"\n'
+
+
+def tokenizer():
+    """Letters, digits and a few words, and the end symbol."""
+    names = ["<unk>", "<s>", "</s>", " ", "\n"] + [chr(c) for c in range(ord("a"), ord("z") + 1)]
+    names += list("0123456789") + ["on", "one"]
+    return {"version": "1.0",
+            "added_tokens": [{"id": i, "content": names[i], "special": True} for i in range(3)],
+            "model": {"type": "BPE", "unk_token": "<unk>", "merges": ["o n", "on e"],
+                      "vocab": {name: i for i, name in enumerate(names)}}}
+
+
+class PublishedTest(RunCase):
+    def setUp(self):
+        super().setUp()
+        self.model = self.path / "published"
+        shutil.copytree(GOLDENS / "llama_gqa_tied", self.model)
+        (self.model / "tokenizer.json").write_text(json.dumps(tokenizer()))
+
+    def config(self, **changes):
+        config = json.loads((self.model / "config.json").read_text())
+        (self.model / "config.json").write_text(json.dumps({**config, **changes}))
+
+    def assert_refused(self, code, *texts):
+        result = self.trellis("generate", "--model", "published", "one")
+        self.assert_ends(result, code, *texts)
+        self.assertEqual(len(result.stdout.splitlines()), 1, result.stdout)
+
+    @unittest.skipUnless(pathlib.Path(PLUGINS, "llama.so").exists(), "built without LibTorch")
+    def test_one_is_run_without_training(self):
+        self.assert_ends(self.run_config(HEAD + LLAMA + GREEDY), 0)
+        self.assertEqual(self.rows("SELECT count(*), min(status) FROM trials"), [(1, "done")])
+        self.assertEqual(self.rows("SELECT count(*) FROM samples"), [(80,)])
+        # Other weights are another trial.
+        tensors = self.model / "model.safetensors"
+        content = bytearray(tensors.read_bytes())
+        content[-1] ^= 1
+        tensors.write_bytes(content)
+        self.assert_ends(self.run_config(HEAD + LLAMA + GREEDY), 0)
+        self.assertEqual(self.rows("SELECT count(*) FROM trials"), [(2,)])
+
+    @unittest.skipUnless(pathlib.Path(PLUGINS, "llama.so").exists(), "built without LibTorch")
+    def test_text_is_generated_and_talked(self):
+        first = self.trellis("generate", "--model", "published", "one 2", "--max-new-tokens", "8")
+        self.assert_ends(first, 0)
+        again = self.trellis("generate", "--model", "published", "one 2", "--max-new-tokens", "8",
+                             "--threads", "1", "--strategy", "beam", "--set", "num_beams=1")
+        self.assertEqual(first.stdout, again.stdout)
+        self.assert_ends(self.trellis("generate", "--model", "published", "a", "--strategy",
+                                      "sample", "--set", "temperatur=1"), 2,
+                         "temperatur=1: is no setting of sample and no logits processor; did you "
+                         "mean temperature?")
+        self.assert_ends(self.trellis("chat", "--model", "published"), 2, "has no chat template")
+        (self.model / "tokenizer_config.json").write_text(json.dumps(
+            {"chat_template": "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"}))
+        self.assert_ends(self.trellis("chat", "--model", "published", "--max-new-tokens", "4"), 0)
+
+    @unittest.skipUnless(pathlib.Path(PLUGINS, "llama.so").exists(), "built without LibTorch")
+    def test_what_does_not_fit_is_told_in_one_line(self):
+        self.config(model_type="mamba")
+        self.assert_refused(2, 'no plugin reads models of the type "mamba"; those of these types '
+                               "are read: ", "gpt2", "llama", "mixtral")
+        self.assert_ends(self.run_config(HEAD + LLAMA + GREEDY), 1)
+        self.config(model_type="llama", num_hidden_layers=4)
+        self.assert_refused(1, "missing: model.layers.3.input_layernorm.weight, "
+                               "model.layers.3.self_attn.q_proj.weight")
+        self.config(num_hidden_layers=3, intermediate_size=97)
+        self.assert_refused(1, "of another shape: model.layers.0.mlp.gate_proj.weight [96, 48]")
+        self.config(intermediate_size=96)
+        (self.model / "tokenizer.json").write_text('{"model": {"type": "Magic", "vocab": {}}}')
+        self.assert_refused(1, 'unknown model "Magic"')
+        (self.model / "tokenizer.json").unlink()
+        self.assert_refused(2, "holds no tokenizer.json")
+        tensors = self.model / "model.safetensors"
+        tensors.write_bytes(tensors.read_bytes()[:-1])
+        self.assert_refused(1, "not a whole safetensors file")
+        tensors.unlink()
+        self.assert_refused(2, "holds neither model.safetensors nor")
+
+    def test_what_is_no_model_is_told(self):
+        for path in ("absent", "."):
+            self.assert_ends(self.trellis("generate", "--model", path, "a"), 2,
+                             path + ": is no model: give a folder")
+        (self.path / "x.gguf").write_bytes(b"GGUF")
+        self.assert_ends(self.trellis("generate", "--model", "x.gguf", "a"), 1,
+                         "x.gguf: not a whole GGUF file")
+
+    def test_a_trained_model_generates(self):
+        self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY), 0)
+        folder, = (self.path / "x.models").iterdir()
+        self.assert_ends(self.trellis("generate", "--model", str(folder), "--source", "one two",
+                                      "--max-new-tokens", "4"), 0, "eins")
+
+
+if __name__ == "__main__":
+    main()
