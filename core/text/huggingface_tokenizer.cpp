@@ -301,7 +301,7 @@ std::unique_ptr<Tokenizer> read_huggingface_tokenizer(std::string_view json) {
 }
 
 std::unique_ptr<Tokenizer> build_huggingface_tokenizer(const nlohmann::json& json) {
-  return built([&] { return build(json, [json] { return json.dump(); }); });
+  return built([&] { return build(json, [source = json.dump()] { return source; }); });
 }
 
 }  // namespace trellis::text

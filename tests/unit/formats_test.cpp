@@ -255,6 +255,8 @@ TEST(Gguf, NamesWhatIsNotSupported) {
                                             "Q4_K, Q5_K, Q6_K, BF16"));
   GgufWriter tokenizer("llama");
   tokenizer.text("tokenizer.ggml.model", "bert");
+  tokenizer.texts("tokenizer.ggml.tokens", std::vector<std::string>{"a"});
+  tokenizer.numbers("tokenizer.ggml.token_type", std::vector<std::int32_t>{1});
   EXPECT_THAT(refusal(tokenizer), HasSubstr("tokenizer.ggml.model = \"bert\" is not supported"));
   GgufWriter twice("llama");
   twice.number("llama.block_count", 1);
