@@ -1,5 +1,6 @@
 #include "tests/golden/nn_golden.hpp"
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -61,8 +62,8 @@ const std::map<std::string, Published> kPublished = {{"gemma3_text", models::pub
                                                      {"llama", models::published_llama},
                                                      {"mixtral", models::published_mixtral}};
 
-std::unique_ptr<nn::Network> load_published(const std::filesystem::path& model,
-                                            const std::string& weights, const json& config) {
+formats::Checkpoint open_published(const std::filesystem::path& model, const std::string& weights,
+                                   const json& config) {
   formats::Checkpoint checkpoint;
   checkpoint.path = model;
   checkpoint.config_path = model / "config.json";
@@ -70,12 +71,20 @@ std::unique_ptr<nn::Network> load_published(const std::filesystem::path& model,
   formats::SafetensorsFile file = formats::read_safetensors(model / weights);
   checkpoint.tensors = std::move(file.tensors);
   checkpoint.files.push_back(std::move(file.file));
-  const auto type = config.at("model_type").get<std::string>();
+  return checkpoint;
+}
+
+std::unique_ptr<nn::Network> load_published(const formats::Checkpoint& checkpoint) {
+  const auto type = checkpoint.config.at("model_type").get<std::string>();
   nn::PublishedModel published = kPublished.at(type)(checkpoint.reader());
   nn::load_published(published.network->parameters, checkpoint, published.names);
   published.network->parameters.thaw();
   return std::move(published.network);
 }
+
+// What configs call the number of layers, and the lists that have an entry for each.
+constexpr std::array kLayerCounts = {"num_hidden_layers", "num_layers", "n_layer"};
+constexpr std::array kLayerLists = {"layer_types", "attention_layers"};
 
 Tensor read_ids(const json& rows) {
   Tensor ids = at::empty(
@@ -111,7 +120,7 @@ std::unique_ptr<nn::Network> load_network(const std::filesystem::path& model,
                                           const std::string& weights) {
   const json config = read_json(model / "config.json");
   const auto type = config.at("model_type").get<std::string>();
-  if (kPublished.contains(type)) return load_published(model, weights, config);
+  if (kPublished.contains(type)) return load_published(open_published(model, weights, config));
   auto network = make_recurrent(config);
   const formats::SafetensorsFile file = formats::read_safetensors(model / weights);
   const at::NoGradGuard no_gradient;
@@ -123,6 +132,43 @@ std::unique_ptr<nn::Network> load_network(const std::filesystem::path& model,
     parameter.tensor.copy_(to_tensor(found->second));
   }
   return network;
+}
+
+std::size_t layer_count(const json& config) {
+  for (const char* key : kLayerCounts)
+    if (config.contains(key)) return config.at(key).get<std::size_t>();
+  return 0;
+}
+
+std::unique_ptr<nn::Network> load_first_layers(const std::filesystem::path& model,
+                                               std::size_t layers) {
+  json config = read_json(model / "config.json");
+  for (const char* key : kLayerCounts)
+    if (config.contains(key)) config[key] = layers;
+  for (const char* key : kLayerLists)
+    while (config.contains(key) && config[key].size() > layers) config[key].erase(layers);
+  formats::Checkpoint checkpoint = open_published(model, "model.safetensors", config);
+  static const std::regex layer_of("\\.(?:layers|h)\\.([0-9]+)\\.");
+  std::erase_if(checkpoint.tensors, [&](const auto& entry) {
+    std::smatch found;
+    return std::regex_search(entry.first, found, layer_of) &&
+           static_cast<std::size_t>(std::stoi(found[1])) >= layers;
+  });
+  return load_published(checkpoint);
+}
+
+Tensor apply_final_norm(const std::filesystem::path& model, const Tensor& x) {
+  const json config = read_json(model / "config.json");
+  const auto path = model / "model.safetensors";
+  if (!config.contains("rms_norm_eps")) {
+    const Tensor weight = read_tensor(path, "transformer.ln_f.weight");
+    return at::layer_norm(x, weight.sizes(), weight, read_tensor(path, "transformer.ln_f.bias"),
+                          config.at("layer_norm_epsilon").get<double>());
+  }
+  Tensor weight = read_tensor(path, "model.norm.weight");
+  if (config.at("model_type") == "gemma3_text") weight = weight + 1.0;
+  const double epsilon = config.at("rms_norm_eps");
+  return x * at::rsqrt(x.pow(2).mean(-1, true) + epsilon) * weight;
 }
 
 nn::Batch read_batch(const json& json) {

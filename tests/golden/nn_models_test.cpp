@@ -1,6 +1,8 @@
 // Logits, hidden vectors and attention of reference models, teacher-forced and through the caches.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/formats/safetensors.hpp"
 #include "core/nn/attention.hpp"
 #include "tests/golden/nn_golden.hpp"
@@ -106,6 +108,33 @@ TEST_P(Models, GiveTheReferenceLogits) {
     }
   }
 }
+
+class PublishedModels : public testing::TestWithParam<std::string> {};
+
+// Every layer's output, seen through the final norm of a network that ends there.
+TEST_P(PublishedModels, GiveTheHiddenVectorsOfEveryLayer) {
+  const auto model = golden::folder() / "models" / GetParam();
+  const json io = golden::read_json(model / "io.json");
+  const auto layers = golden::layer_count(golden::read_json(model / "config.json"));
+  ASSERT_GT(layers, 1U);
+  const auto input = std::find_if(io.at("inputs").begin(), io.at("inputs").end(),
+                                  [](const json& one) { return one.at("name") == "single2"; });
+  const nn::Batch batch = golden::read_batch(*input);
+  const at::NoGradGuard no_gradient;
+  for (std::size_t layer = 1; layer < layers; ++layer) {
+    const Tensor stream = golden::read_tensor(model / "expected.safetensors",
+                                              "single2.hidden." + std::to_string(layer));
+    const auto network = golden::load_first_layers(model, layer);
+    EXPECT_LT(difference(network->hidden(batch, nullptr), golden::apply_final_norm(model, stream)),
+              kLogits)
+        << "after layer " << layer;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(References, PublishedModels,
+                         testing::Values("gpt2", "gpt_neo", "llama_gqa_tied", "llama_untied",
+                                         "mixtral", "gemma3"),
+                         [](const auto& info) { return info.param; });
 
 INSTANTIATE_TEST_SUITE_P(References, Models,
                          testing::Values("rnn_1l", "rnn_2l", "lstm_1l", "lstm_2l", "gru_1l",
