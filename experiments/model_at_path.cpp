@@ -56,8 +56,13 @@ ChatForm make_form(const std::string& source, const std::string& begin, const st
 
 std::string plugin_of_model(const plugin::Registry& registry, const fs::path& path) {
   if (fs::exists(path / "model.json")) {
-    const std::string id = read_object(path / "model.json").value("model", "");
-    if (!id.empty()) return id;
+    const json saved = read_object(path / "model.json");
+    const json id = saved.value("model", json());
+    if (id.is_string()) return id.get<std::string>();
+    // Of models without core/nn: "format": "trellis.ID/1".
+    const json format = saved.value("format", json());
+    const std::string text = format.is_string() ? format.get<std::string>() : "";
+    if (text.starts_with("trellis.")) return text.substr(8, text.find('/') - 8);
     throw Error(Fault::bad_data, (path / "model.json").string() + ": names no model");
   }
   if (!formats::is_checkpoint(path)) {

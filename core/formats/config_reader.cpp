@@ -86,7 +86,7 @@ std::string ConfigReader::text(Names names, std::optional<std::string> otherwise
   const auto [name, value] = find(names);
   if (value == nullptr) {
     if (!otherwise) miss(names);
-    return *otherwise;
+    return std::move(*otherwise);
   }
   if (!value->is_string()) refuse(name, "must be a text");
   return value->get<std::string>();

@@ -247,8 +247,6 @@ std::vector<float> transposed(const std::vector<float>& values, std::size_t rows
 // What values that cannot be packed as they are stored are packed as.
 WeightStorage storage_for(ElementType type) {
   switch (type) {
-    case ElementType::float16:
-      return WeightStorage::float16;
     case ElementType::bfloat16:
       return WeightStorage::bfloat16;
     case ElementType::float32:

@@ -1,7 +1,5 @@
 #include "core/text/template_expression.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "core/error.hpp"
@@ -20,7 +18,7 @@ std::string text_of(const json& value) {
 }
 
 [[noreturn]] void fail(std::size_t line, const std::string& what) {
-  throw Error(Fault::usage, fmt::format("chat template, line {}: {}", line, what));
+  throw Error(Fault::usage, template_message(line, what));
 }
 
 std::int64_t integer_of(const json& value, std::size_t line) {

@@ -64,6 +64,8 @@ bool is_true(const nlohmann::json& value);
 std::string_view take_word(std::string_view& text);
 void skip_space(std::string_view& text);
 
+/// One line about what stands in a line of the template.
+std::string template_message(std::size_t line, const std::string& what);
 [[noreturn]] void refuse_template(std::size_t line, const std::string& what);
 
 }  // namespace trellis::text

@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/text/template_expression.hpp"
+#include "core/text/unicode.hpp"
 
 namespace trellis::text {
 namespace {
@@ -288,8 +289,15 @@ void skip_space(std::string_view& text) {
   text.remove_prefix(std::min(first, text.size()));
 }
 
+std::string template_message(std::size_t line, const std::string& what) {
+  std::string shown = replace_invalid_utf8(what);  // it may quote the template
+  for (char& character : shown)
+    if (static_cast<unsigned char>(character) < 0x20) character = ' ';
+  return fmt::format("chat template, line {}: {}", line, shown);
+}
+
 void refuse_template(std::size_t line, const std::string& what) {
-  throw Error(Fault::bad_data, fmt::format("chat template, line {}: {}", line, what));
+  throw Error(Fault::bad_data, template_message(line, what));
 }
 
 }  // namespace trellis::text

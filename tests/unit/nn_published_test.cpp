@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/formats/safetensors.hpp"
+#include "core/kernels/rotary.hpp"
 #include "core/nn/published_rotary.hpp"
 #include "core/nn/published_weights.hpp"
 #include "core/nn/weights.hpp"
