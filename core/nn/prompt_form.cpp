@@ -50,8 +50,7 @@ class TrainedForm final : public PromptForm {
 Tokens leading_tokens(const text::Tokenizer& tokenizer) {
   const Tokens plain = tokenizer.encode("a");
   Tokens around = tokenizer.encode("a", {.add_special_tokens = true});
-  const auto text = std::ranges::search(around, plain);
-  around.erase(text.begin(), around.end());
+  around.erase(std::search(around.begin(), around.end(), plain.begin(), plain.end()), around.end());
   return around;
 }
 
