@@ -269,6 +269,8 @@ void Connection::raise(const SQLite::Exception& exception) const {
       throw Error(
           Fault::environment,
           name + ": cannot be written; give write permission to it and its folder" + reason);
+    case SQLITE_INTERRUPT:
+      throw Error(Fault::cancelled, name + ": the query was stopped");
     case SQLITE_NOTADB:
       throw Error(Fault::bad_data, not_ours(path_));
     case SQLITE_CORRUPT:

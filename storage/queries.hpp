@@ -41,6 +41,39 @@ struct SampleMetricRow {
   MetricValue metric;
 };
 
+/// An example as a trial met it.
+struct ExampleRow {
+  std::uint64_t example_index = 0;
+  std::string example_id;
+  std::string source;
+  std::string prefix;
+  std::vector<std::string> references;
+};
+
+/// A sample as a list of many shows it: without its example, tokens and metrics.
+struct SampleRow {
+  std::uint64_t example_index = 0;
+  std::uint32_t sample_index = 0;
+  std::string output;
+  std::string finish;
+  std::uint64_t token_count = 0;
+};
+
+/// One metric of one sample of a trial.
+struct SampleValueRow {
+  std::uint64_t row = 0;  ///< place among the trial's samples, by example and sample index
+  std::string metric;  ///< empty: the sample has none
+  double value = 0;    ///< not-a-number where undefined
+};
+
+/// What a question in SQL is answered with.
+struct QueryTable {
+  std::vector<std::string> columns;
+  std::vector<bool> numeric;  ///< a column: every value is a number or null
+  std::vector<std::vector<std::optional<std::string>>> rows;  ///< nothing where null
+  bool cut = false;                                           ///< there were more rows
+};
+
 struct FailureRow {
   FailureRecord record;
   std::string at;  ///< ISO 8601, UTC
@@ -72,6 +105,22 @@ class Reader {
   std::vector<SampleRecord> example_samples(const std::string& trial, std::uint64_t example,
                                             bool with_tokens);
   std::vector<FailureRow> failures(std::int64_t experiment);
+
+  // What the dashboard asks (dashboard_queries.cpp).
+
+  /// Another number whenever somebody else has committed.
+  std::int64_t data_version();
+  /// All samples of a trial by example and sample index.
+  std::vector<SampleRow> sample_rows(const std::string& trial);
+  /// Every metric of every sample of a trial, in the order of sample_rows.
+  std::vector<SampleValueRow> sample_values(const std::string& trial);
+  /// All examples of a trial by index.
+  std::vector<ExampleRow> example_rows(const std::string& trial);
+  /// Answers one SELECT with at most `limit` rows. Throws Error(usage) for what is no SQL, is more
+  /// than one statement, or would do anything but read the database.
+  QueryTable ask(const std::string& sql, std::size_t limit);
+  /// Ends what another thread is reading, which then throws Error(cancelled). Any thread may call.
+  void interrupt();
 
   struct Implementation;
 

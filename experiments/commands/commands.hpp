@@ -28,8 +28,9 @@ struct CommandContext {
 void add_run_commands(CLI::App& app, CommandContext& context);       ///< run, validate
 void add_verify_command(CLI::App& app, CommandContext& context);     ///< verify
 void add_score_command(CLI::App& app, CommandContext& context);      ///< score
-void add_explain_command(CLI::App& app, CommandContext& context);    ///< explain
 void add_report_commands(CLI::App& app, CommandContext& context);    ///< compare, report
+void add_explain_command(CLI::App& app, CommandContext& context);    ///< explain
+void add_gui_command(CLI::App& app, CommandContext& context);        ///< gui
 void add_plugins_command(CLI::App& app, CommandContext& context);    ///< plugins list|show|check
 void add_database_commands(CLI::App& app, CommandContext& context);  ///< db merge|check|export
 void add_generate_commands(CLI::App& app, CommandContext& context);  ///< generate, chat

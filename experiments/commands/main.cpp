@@ -93,6 +93,7 @@ int run_command_line(int argc, char** argv) {
   add_score_command(app, context);
   add_report_commands(app, context);
   add_explain_command(app, context);
+  add_gui_command(app, context);
   add_plugins_command(app, context);
   add_database_commands(app, context);
   add_generate_commands(app, context);

@@ -24,6 +24,7 @@ ALLOWED = {
     "core/nn": ["core/nn/", "core/formats/", "core/text/", "core/kernels/", "trellis/", "core/error.hpp"],
     "storage": ["storage/", "core/metrics/", "core/text/", "core/error.hpp"],
     "reports": ["reports/", "storage/", "core/metrics/", "core/text/", "core/error.hpp"],
+    "gui": ["gui/", "reports/comparison.hpp", "storage/", "core/text/", "core/error.hpp"],
     "experiments": ["experiments/", "reports/", "storage/", "core/plugin/", "core/decode/",
                     "core/kernels/targets.hpp", "core/formats/", "core/metrics/", "core/text/", "trellis/abi/", "trellis/sdk/settings.hpp",
                     "core/error.hpp"],

@@ -1,0 +1,221 @@
+#include "gui/shell.hpp"
+
+// GLFW and OpenGL before anything that includes them in another way.
+#define GLFW_INCLUDE_NONE
+#include <GL/gl.h>
+#include <GLFW/glfw3.h>
+#include <backends/imgui_impl_glfw.h>
+#include <backends/imgui_impl_opengl3.h>
+#include <fmt/format.h>
+#include <imgui.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include "core/error.hpp"
+#include "gui/fonts.hpp"
+#include "gui/image.hpp"
+
+namespace trellis::gui {
+namespace {
+
+constexpr float base_font_size = 16;
+/// Frames after something happened: ImGui lays out what is new over a few.
+constexpr int frames_after_event = 3;
+/// While a text is edited its cursor blinks; otherwise the window may sleep this long.
+constexpr double longest_sleep = 1.0;
+
+[[noreturn]] void no_window(const std::string& why) {
+  throw Error(
+      Fault::environment,
+      "gui: no window can be opened (" + why +
+          "); `trellis report DATABASE` writes the same as a page, and `--png FILE` a view");
+}
+
+/// GLFW's own messages, of the last call that failed.
+std::string glfw_problem() {
+  const char* text = nullptr;
+  return glfwGetError(&text) != GLFW_NO_ERROR && text != nullptr ? text : "no reason given";
+}
+
+class Window {
+ public:
+  Window() {
+    if (glfwInit() == GLFW_FALSE) no_window(glfw_problem());
+    glfwWindowHint(GLFW_CONTEXT_VERSION_MAJOR, 3);
+    glfwWindowHint(GLFW_CONTEXT_VERSION_MINOR, 0);
+    glfwWindowHint(GLFW_SCALE_TO_MONITOR, GLFW_TRUE);
+    window_ = glfwCreateWindow(1400, 880, "Trellis", nullptr, nullptr);
+    if (window_ == nullptr) {
+      const auto why = glfw_problem();
+      glfwTerminate();
+      no_window(why);
+    }
+    glfwMakeContextCurrent(window_);
+    glfwSwapInterval(1);
+    IMGUI_CHECKVERSION();
+    ImGui::CreateContext();
+    ImGui::GetIO().IniFilename = nullptr;
+    ImGui::GetIO().LogFilename = nullptr;
+    ImGui_ImplGlfw_InitForOpenGL(window_, true);
+    ImGui_ImplOpenGL3_Init("#version 130");
+  }
+  Window(const Window&) = delete;
+  Window& operator=(const Window&) = delete;
+  ~Window() {
+    ImGui_ImplOpenGL3_Shutdown();
+    ImGui_ImplGlfw_Shutdown();
+    ImGui::DestroyContext();
+    glfwDestroyWindow(window_);
+    glfwTerminate();
+  }
+  GLFWwindow* get() const { return window_; }
+
+  float scale() const {
+    float x = 1;
+    float y = 1;
+    glfwGetWindowContentScale(window_, &x, &y);
+    return std::clamp(x, 0.5F, 4.0F);
+  }
+
+ private:
+  GLFWwindow* window_ = nullptr;
+};
+
+/// Calls back whatever happens, for the loop to draw.
+void count_events(GLFWwindow* window, int* frames_left) {
+  glfwSetWindowUserPointer(window, frames_left);
+  const auto wake = [](GLFWwindow* w) {
+    *static_cast<int*>(glfwGetWindowUserPointer(w)) = frames_after_event;
+  };
+  // ImGui's backend has put its callbacks in place and is called by these.
+  static GLFWcursorposfun cursor = nullptr;
+  static GLFWmousebuttonfun button = nullptr;
+  static GLFWscrollfun scroll = nullptr;
+  static GLFWkeyfun key = nullptr;
+  static GLFWcharfun character = nullptr;
+  static void (*wake_up)(GLFWwindow*) = nullptr;
+  wake_up = wake;
+  cursor = glfwSetCursorPosCallback(window, [](GLFWwindow* w, double x, double y) {
+    if (cursor != nullptr) cursor(w, x, y);
+    wake_up(w);
+  });
+  button = glfwSetMouseButtonCallback(window, [](GLFWwindow* w, int which, int action, int mods) {
+    if (button != nullptr) button(w, which, action, mods);
+    wake_up(w);
+  });
+  scroll = glfwSetScrollCallback(window, [](GLFWwindow* w, double x, double y) {
+    if (scroll != nullptr) scroll(w, x, y);
+    wake_up(w);
+  });
+  key = glfwSetKeyCallback(window, [](GLFWwindow* w, int code, int scan, int action, int mods) {
+    if (key != nullptr) key(w, code, scan, action, mods);
+    wake_up(w);
+  });
+  character = glfwSetCharCallback(window, [](GLFWwindow* w, unsigned int code) {
+    if (character != nullptr) character(w, code);
+    wake_up(w);
+  });
+  glfwSetFramebufferSizeCallback(window, [](GLFWwindow* w, int, int) { wake_up(w); });
+  glfwSetWindowRefreshCallback(window, [](GLFWwindow* w) { wake_up(w); });
+}
+
+/// A name that is not taken: DATABASE.leaderboard.png, DATABASE.leaderboard-2.png …
+std::filesystem::path free_name(const std::filesystem::path& database, Screen screen,
+                                const std::string& extension) {
+  for (int number = 1;; ++number) {
+    auto path = database;
+    path.replace_extension(number > 1 ? fmt::format("{}-{}{}", to_string(screen), number, extension)
+                                      : fmt::format("{}{}", to_string(screen), extension));
+    if (!std::filesystem::exists(path)) return path;
+  }
+}
+
+void fulfil(const Request& request, const std::filesystem::path& database, Dashboard& dashboard,
+            GLFWwindow* window) {
+  try {
+    if (request.kind == Request::Kind::copy) {
+      glfwSetClipboardString(window, request.text.c_str());
+    } else if (request.kind == Request::Kind::quit) {
+      glfwSetWindowShouldClose(window, GLFW_TRUE);
+    } else if (request.kind == Request::Kind::save_png) {
+      const auto path = free_name(database, dashboard.state().screen, ".png");
+      write_png(rasterize(*ImGui::GetDrawData(), *ImGui::GetIO().Fonts,
+                          ImGui::GetColorU32(ImGuiCol_WindowBg)),
+                path);
+      dashboard.tell("saved " + path.string());
+    } else {
+      const auto path = free_name(database, dashboard.state().screen, ".csv");
+      std::ofstream file(path, std::ios::binary);
+      file << request.text;
+      if (!file.flush()) throw Error(Fault::environment, path.string() + ": cannot be written");
+      dashboard.tell("saved " + path.string());
+    }
+  } catch (const Error& error) {
+    dashboard.tell(error.what());
+  }
+}
+
+void render(const Window& window) {
+  ImGui::Render();
+  int width = 0;
+  int height = 0;
+  glfwGetFramebufferSize(window.get(), &width, &height);
+  glViewport(0, 0, width, height);
+  const auto ground = ImGui::GetStyleColorVec4(ImGuiCol_WindowBg);
+  glClearColor(ground.x, ground.y, ground.z, 1);
+  glClear(GL_COLOR_BUFFER_BIT);
+  ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
+  glfwSwapBuffers(window.get());
+}
+
+}  // namespace
+
+void run_window(const std::filesystem::path& database, Dashboard& dashboard,
+                const AttentionSource& attention) {
+  const Window window;
+  // Before the worker ends, no callback may reach GLFW any more: it is destroyed first.
+  SnapshotWorker worker(database, attention, [] { glfwPostEmptyEvent(); });
+  int frames_left = frames_after_event;
+  count_events(window.get(), &frames_left);
+  Fonts fonts;
+  float font_size = 0;
+  std::shared_ptr<const CharacterSet> characters;
+  std::shared_ptr<const Snapshot> shown;
+  while (glfwWindowShouldClose(window.get()) == GLFW_FALSE) {
+    if (frames_left > 0) {
+      glfwPollEvents();
+    } else {
+      glfwWaitEventsTimeout(longest_sleep);
+      if (ImGui::GetIO().WantTextInput) frames_left = 1;
+    }
+    auto snapshot = worker.snapshot();
+    if (snapshot != shown) frames_left = std::max(frames_left, frames_after_event);
+    if (frames_left == 0) continue;
+    --frames_left;
+    shown = snapshot;
+    const float wanted = base_font_size * window.scale();
+    if (wanted != font_size || snapshot->characters != characters) {
+      font_size = wanted;
+      characters = snapshot->characters;
+      fonts.build(*ImGui::GetIO().Fonts, font_size, characters ? *characters : CharacterSet());
+      dashboard.set_font_size(font_size);
+      ImGui_ImplOpenGL3_DestroyFontsTexture();
+      ImGui_ImplOpenGL3_CreateFontsTexture();
+      if (!fonts.problem().empty()) dashboard.tell(fonts.problem());
+    }
+    ImGui_ImplOpenGL3_NewFrame();
+    ImGui_ImplGlfw_NewFrame();
+    ImGui::NewFrame();
+    dashboard.draw(*snapshot);
+    render(window);
+    worker.set_wish(dashboard.wish(*snapshot));
+    for (const auto& request : dashboard.take_requests()) {
+      fulfil(request, database, dashboard, window.get());
+      frames_left = frames_after_event;
+    }
+  }
+}
+
+}  // namespace trellis::gui

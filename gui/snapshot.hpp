@@ -1,0 +1,147 @@
+/// What the dashboard draws: plain values, read from the database by a worker thread and never
+/// changed once published, so that drawing waits for nobody.
+///
+/// Parts are read, replaced and shared one by one; a part that is being read is its predecessor or
+/// null meanwhile. All texts are valid UTF-8. Everything may be read from any thread.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gui/view_state.hpp"
+#include "reports/comparison.hpp"
+#include "storage/queries.hpp"
+
+namespace trellis::gui {
+
+/// The characters that texts need, of the Basic Multilingual Plane (all that ImGui 1.86 can draw).
+using CharacterSet = std::bitset<0x10000>;
+
+/// One experiment, without its samples.
+struct Overview {
+  std::vector<storage::ExperimentRow> experiments;  ///< the one that ran last first
+  storage::ExperimentRow experiment;                ///< the one shown
+  std::vector<storage::ModelRow> models;
+  std::vector<storage::TaskRecord> tasks;
+  std::vector<storage::TrialRow> trials;  ///< in the order of the config
+  std::vector<storage::FailureRow> failures;
+  std::map<std::string, std::vector<storage::TrainingPoint>> curves;  ///< by model id
+  double seconds = 0;  ///< since the worker started, when this was read
+};
+
+/// All samples of one trial, by example and sample index.
+struct TrialSamples {
+  std::string trial;
+  std::vector<storage::SampleRow> rows;
+  /// By metric, one value a row; not-a-number where the metric gives none.
+  std::map<std::string, std::vector<double>> metrics;
+};
+
+/// No sample of that trial.
+inline constexpr std::int32_t no_sample = -1;
+
+/// The samples of the same example with the same index, one a trial.
+struct PairedRow {
+  std::uint32_t example = 0;  ///< place in PairedSamples::examples
+  std::uint32_t sample_index = 0;
+  std::array<std::int32_t, most_trials> rows;  ///< place in TrialSamples::rows, or no_sample
+};
+
+/// The samples of the chosen trials, side by side.
+struct PairedSamples {
+  std::vector<std::string> wanted;                          ///< the trials as wished for
+  std::vector<std::shared_ptr<const TrialSamples>> trials;  ///< at most most_trials
+  std::vector<storage::ExampleRow> examples;
+  std::vector<PairedRow> rows;  ///< by example and sample index
+};
+
+/// Which rows of PairedSamples a filter leaves, in which order.
+struct SampleOrder {
+  std::shared_ptr<const PairedSamples> samples;  ///< what `rows` points into
+  std::string filter;
+  std::string metric;
+  SampleSort sort = SampleSort::example;
+  bool descending = false;
+  std::vector<std::uint32_t> rows;
+  std::string problem;  ///< of the filter, in one line; then all rows are there
+};
+
+/// The tokens of one sample under each chosen trial.
+struct SampleTokens {
+  std::vector<std::string> trials;
+  std::uint64_t example_index = 0;
+  std::uint32_t sample_index = 0;
+  std::vector<std::optional<storage::SampleRecord>> samples;  ///< one a trial
+};
+
+/// One head's weights: weights[query * keys + key], rows sum to one.
+struct AttentionMap {
+  std::string kind;  ///< "self", "cross" or "encoder"
+  std::int32_t layer = 0;
+  std::int32_t head = 0;
+  std::size_t queries = 0;
+  std::size_t keys = 0;
+  std::vector<float> weights;
+};
+
+/// What the model looked at while it wrote one sample, computed again on request.
+struct Attention {
+  std::string trial;
+  std::uint64_t example_index = 0;
+  std::uint32_t sample_index = 0;
+  std::vector<std::string> source_tokens;  ///< of the encoder; empty for decoder-only models
+  std::vector<std::string>
+      tokens;              ///< fed to the decoder: start symbol, prompt, output but its last
+  std::size_t prompt = 0;  ///< how many of `tokens` come before the output
+  std::vector<AttentionMap> maps;
+  std::string problem;  ///< why there is none, in one line
+};
+
+struct SqlAnswer {
+  std::string sql;
+  storage::QueryTable table;
+  std::string problem;
+  double seconds = 0;
+};
+
+struct Snapshot {
+  std::string database;  ///< as the user named it
+  std::string problem;   ///< why the database cannot be read now; what was read before stays
+  std::shared_ptr<const Overview> overview;
+  std::shared_ptr<const reports::Comparison> comparison;
+  std::string comparison_baseline;  ///< what `comparison` was asked with
+  std::shared_ptr<const PairedSamples> samples;
+  std::shared_ptr<const SampleOrder> order;
+  std::shared_ptr<const SampleTokens> tokens;
+  std::shared_ptr<const Attention> attention;
+  std::shared_ptr<const SqlAnswer> sql;
+  std::shared_ptr<const CharacterSet> characters;  ///< of all texts so far; only ever grows
+  bool reading = false;  ///< something that was wished for is still being read
+};
+
+/// What the dashboard wants to see. The worker reads what differs from the snapshot.
+struct Wish {
+  std::string experiment;  ///< empty: the one that ran last
+  std::string baseline;    ///< as reports::CompareOptions has it
+  std::vector<std::string> trials;
+  std::string filter;
+  std::string metric;
+  SampleSort sort = SampleSort::example;
+  bool descending = false;
+  bool tokens = false;  ///< of this sample of `trials`
+  std::uint64_t example_index = 0;
+  std::uint32_t sample_index = 0;
+  std::string attention_of;     ///< a trial, for the same sample; empty: none
+  std::string sql;              ///< empty: none
+  std::uint64_t sql_asked = 0;  ///< another number asks the same again
+
+  bool operator==(const Wish&) const = default;
+};
+
+}  // namespace trellis::gui

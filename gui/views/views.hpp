@@ -1,0 +1,82 @@
+/// The screens: each a function that draws a snapshot under a state and changes only the state and
+/// its memory. No file, no SQL, nothing that waits.
+///
+/// Call between NewFrame and Render, in a window; one thread.
+#pragma once
+
+#include <imgui.h>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gui/snapshot.hpp"
+#include "gui/theme.hpp"
+#include "gui/widgets/difference.hpp"
+#include "gui/widgets/plot.hpp"
+
+namespace trellis::gui {
+
+/// Rectangles of what was drawn last frame, by name: how tests find what to click.
+using NamedItems = std::map<std::string, ImVec4>;
+
+/// A difference that is on the screen, so that it is not computed every frame.
+struct ShownDifference {
+  std::string first, second;
+  std::vector<DifferencePiece> pieces;  ///< of `second`
+};
+
+/// What views keep from frame to frame and no link needs.
+struct ViewMemory {
+  PlotView curves;
+  PlotView explore;
+  std::uint64_t sql_asked = 0;    ///< counts the presses of "run"
+  bool focus_filter = false;      ///< put the cursor into the filter next frame
+  bool scroll_to_sample = false;  ///< bring the chosen sample into view
+  std::string runs_trial;         ///< whose failure is shown
+  std::array<ShownDifference, most_trials> differences;
+  NamedItems* items = nullptr;  ///< filled when set
+};
+
+struct ViewContext {
+  const Snapshot& snapshot;
+  ViewState& state;
+  const Theme& theme;
+  ViewMemory& memory;
+};
+
+void draw_runs(ViewContext& context);
+void draw_leaderboard(ViewContext& context);
+void draw_explore(ViewContext& context);
+void draw_curves(ViewContext& context);
+void draw_compare(ViewContext& context);
+void draw_samples(ViewContext& context);
+void draw_tokens(ViewContext& context);
+void draw_sql(ViewContext& context);
+
+/// The attention under the chosen token; part of the tokens' screen.
+void draw_attention(ViewContext& context);
+
+/// Remembers the last item under a name.
+void mark(ViewContext& context, std::string_view name);
+/// One line of text that may hold anything; faint or not. What has no glyph becomes a chip.
+void text_line(std::string_view text);
+void text_line(std::string_view text, ImU32 colour);
+/// The same over several lines, wrapped.
+void text_wrapped(std::string_view text);
+/// Text at the right edge of a table's cell.
+void text_right(std::string_view text, ImU32 colour);
+/// As much of a text as a cell can show; long texts are not measured to their end.
+std::string_view beginning_of(std::string_view text);
+/// Chooses among `choices`; true when another one was chosen.
+bool choice(ViewContext& context, const char* label, std::vector<std::string> choices,
+            std::string& chosen, float width_in_em);
+/// A sentence in the middle, for a screen that has nothing to show.
+void say_empty(std::string_view text);
+
+}  // namespace trellis::gui
