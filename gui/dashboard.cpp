@@ -178,8 +178,10 @@ void Dashboard::draw(const Snapshot& snapshot) {
 }
 
 void Dashboard::draw_top(ViewContext& context) {
+  ImGui::AlignTextToFramePadding();
   text_line("Trellis", theme_.accent);
   ImGui::SameLine();
+  ImGui::AlignTextToFramePadding();
   text_line(context.snapshot.database, theme_.faint);
   const auto* overview = context.snapshot.overview.get();
   if (overview == nullptr || overview->experiments.empty()) return;

@@ -158,14 +158,19 @@ Attention attention_from(const nlohmann::json& json) {
 
 AttentionSource explain_with(std::filesystem::path program, std::filesystem::path database) {
   return [program = std::move(program), database = std::move(database)](
-             const std::string& trial, std::uint64_t example_index, std::uint32_t sample_index,
-             const std::function<bool()>& cancelled) {
+             const Wish& wish, const std::function<bool()>& cancelled) {
     Attention attention;
     try {
-      const auto output =
-          run({program.string(), "explain", database.string(), "--trial", trial, "--example",
-               std::to_string(example_index), "--sample", std::to_string(sample_index), "--json"},
-              cancelled);
+      std::vector<std::string> words = {program.string(), "explain", database.string(), "--json"};
+      const auto pass = [&](const char* flag, std::string value) {
+        words.emplace_back(flag);
+        words.push_back(std::move(value));
+      };
+      if (!wish.experiment.empty()) pass("--experiment", wish.experiment);
+      pass("--trial", wish.attention_of);
+      pass("--example", std::to_string(wish.example_index));
+      pass("--sample", std::to_string(wish.sample_index));
+      const auto output = run(words, cancelled);
       if (output.done) return attention_from(parse_json(output.out));
       attention.problem =
           output.error.empty() ? "the model's process died" : last_line(output.error);

@@ -23,7 +23,8 @@ std::string quoted(const std::string& text) {
 
 std::string trials_of(const ViewState& state) {
   std::string list;
-  for (const auto& trial : state.trials) list += fmt::format("{}{}", list.empty() ? "" : ", ", quoted(trial));
+  for (const auto& trial : state.trials)
+    list += fmt::format("{}{}", list.empty() ? "" : ", ", quoted(trial));
   return list.empty() ? "''" : list;
 }
 

@@ -36,7 +36,7 @@ void save_view(const Arguments& arguments, Dashboard& dashboard, const Attention
     offscreen.frame(*snapshot);
     worker.set_wish(dashboard.wish(*snapshot));
     const bool compared =
-        !snapshot->overview || snapshot->overview->experiments.empty() || snapshot->comparison;
+        !snapshot->overview || snapshot->overview->experiments.empty() || snapshot->compared;
     const bool there = worker.snapshot() == snapshot && !snapshot->reading && compared;
     settled = there ? settled + 1 : 0;
     if (!there) std::this_thread::sleep_for(std::chrono::milliseconds(5));

@@ -115,7 +115,7 @@ struct Snapshot {
   std::string problem;   ///< why the database cannot be read now; what was read before stays
   std::shared_ptr<const Overview> overview;
   std::shared_ptr<const reports::Comparison> comparison;
-  std::string comparison_baseline;  ///< what `comparison` was asked with
+  bool compared = false;  ///< `comparison` is more than what runs stored: with tests, all seeds
   std::shared_ptr<const PairedSamples> samples;
   std::shared_ptr<const SampleOrder> order;
   std::shared_ptr<const SampleTokens> tokens;

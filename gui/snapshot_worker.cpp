@@ -8,6 +8,7 @@
 
 #include "core/error.hpp"
 #include "gui/snapshot_reader.hpp"
+#include "gui/view_models/leaderboard.hpp"
 #include "gui/view_models/sample_filter.hpp"
 
 namespace trellis::gui {
@@ -102,6 +103,7 @@ class SnapshotWorker::Reading {
       asked_experiment_ = wish.experiment;
       read_part<Overview>([&] { return read_overview(source_.reader(), wish.experiment); },
                           &Snapshot::overview);
+      worker_.publish_stored_values();
       return true;
     }
     const auto& trials = wish.trials;
@@ -202,8 +204,7 @@ class SnapshotWorker::Reading {
              worker_.wish_.example_index != wish.example_index ||
              worker_.wish_.sample_index != wish.sample_index;
     };
-    auto attention = std::make_shared<Attention>(
-        worker_.attention_(wish.attention_of, wish.example_index, wish.sample_index, cancelled));
+    auto attention = std::make_shared<Attention>(worker_.attention_(wish, cancelled));
     if (cancelled()) return;
     attention->trial = wish.attention_of;
     attention->example_index = wish.example_index;
@@ -284,6 +285,17 @@ void SnapshotWorker::publish(const std::function<void(Snapshot&)>& change) {
   published_();
 }
 
+void SnapshotWorker::publish_stored_values() {
+  const auto have = snapshot();
+  const auto& name = have->overview->experiment.name;
+  if (have->comparison && have->comparison->experiment.name == name) return;
+  auto stored = std::make_shared<const reports::Comparison>(stored_values(*have->overview));
+  publish([&](Snapshot& snapshot) {
+    snapshot.comparison = std::move(stored);
+    snapshot.compared = false;
+  });
+}
+
 void SnapshotWorker::tell_problem(const std::string& problem) {
   const auto have = snapshot();
   if (have->problem == problem && !have->reading) return;
@@ -352,7 +364,7 @@ void SnapshotWorker::compare_all() {
           std::make_shared<const reports::Comparison>(reports::compare(reader, options));
       publish([&](Snapshot& snapshot) {
         snapshot.comparison = std::move(comparison);
-        snapshot.comparison_baseline = wanted.second;
+        snapshot.compared = true;
       });
     } catch (const std::exception&) {
       // The reading thread tells what is wrong with the database.

@@ -19,11 +19,11 @@
 
 namespace trellis::gui {
 
-/// Computes what the model looked at in one sample; called by the reading thread. Its `problem` is
-/// set where that is not possible. `cancelled` may be asked from time to time.
+/// Computes what the model looked at in the sample whose attention is wished for; called by the
+/// reading thread. Its `problem` is set where that is not possible. `cancelled` may be asked from
+/// time to time.
 using AttentionSource =
-    std::function<Attention(const std::string& trial, std::uint64_t example_index,
-                            std::uint32_t sample_index, const std::function<bool()>& cancelled)>;
+    std::function<Attention(const Wish& wish, const std::function<bool()>& cancelled)>;
 
 class SnapshotWorker {
  public:
@@ -48,6 +48,8 @@ class SnapshotWorker {
   void compare_all();
   /// Changes a copy of the snapshot and makes it the newest.
   void publish(const std::function<void(Snapshot&)>& change);
+  /// What runs stored, until what takes longer (tests, several seeds together) is computed.
+  void publish_stored_values();
   void tell_problem(const std::string& problem);
 
   const std::filesystem::path database_;

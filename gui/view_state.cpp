@@ -143,7 +143,8 @@ std::string written(double value) {
 }
 std::string written(const std::vector<std::string>& values) {
   std::string text;
-  for (const auto& value : values) text += fmt::format("{}{}", text.empty() ? "" : "+", escaped(value));
+  for (const auto& value : values)
+    text += fmt::format("{}{}", text.empty() ? "" : "+", escaped(value));
   return text;
 }
 

@@ -1,10 +1,67 @@
 #include "gui/view_models/leaderboard.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
 namespace trellis::gui {
+
+namespace {
+
+reports::TaskTable stored_table(const Overview& overview, const storage::TaskRecord& task) {
+  reports::TaskTable table{task.label, {}, {}};
+  for (const auto& metric : task.metrics) {
+    reports::MetricColumn column{metric.value("name", ""), metric.value("summary", ""), {}, 4};
+    if (metric.contains("higher_is_better")) column.higher_is_better = metric["higher_is_better"];
+    table.columns.push_back(std::move(column));
+  }
+  for (const auto& trial : overview.trials) {
+    if (trial.task_label != task.label) continue;
+    const auto known = std::ranges::find_if(table.rows, [&](const auto& row) {
+      return row.model == trial.model_label && row.strategy == trial.record.strategy_label;
+    });
+    auto& row = known != table.rows.end() ? *known : table.rows.emplace_back();
+    row.model = trial.model_label;
+    row.strategy = trial.record.strategy_label;
+    row.trials.push_back(trial.record.id);
+    row.seeds.push_back(trial.record.seed);
+    row.stored_samples += trial.stored_samples;
+    row.expected_samples += trial.record.expected_samples;
+    row.failed = row.failed || trial.status == storage::TrialStatus::failed;
+    row.incomplete = row.incomplete || trial.status != storage::TrialStatus::done;
+    row.cells.assign(table.columns.size(), {});
+    if (row.trials.size() > 1) continue;
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+      const auto found = trial.metrics.find(table.columns[i].name);
+      if (found == trial.metrics.end()) continue;
+      const auto& metric = found->second;
+      row.cells[i].value = metric.value;
+      row.cells[i].low = metric.low;
+      row.cells[i].high = metric.high;
+      row.cells[i].n = metric.n;
+    }
+  }
+  if (!table.rows.empty()) table.rows.front().baseline = true;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    double largest = 0;
+    for (const auto& row : table.rows) {
+      largest = std::max(largest, std::abs(row.cells[i].value.value_or(0)));
+    }
+    table.columns[i].decimals = reports::decimals_for(largest);
+  }
+  return table;
+}
+
+}  // namespace
+
+reports::Comparison stored_values(const Overview& overview) {
+  reports::Comparison comparison{overview.experiment, {}};
+  for (const auto& task : overview.tasks) {
+    comparison.tables.push_back(stored_table(overview, task));
+  }
+  return comparison;
+}
 
 std::size_t column_of(const reports::TaskTable& table, const std::string& metric) {
   const auto found =

@@ -8,6 +8,10 @@
 
 namespace trellis::gui {
 
+/// The leaderboard of what runs stored: no tests, and no values of several seeds together. The
+/// first arm of each task is the baseline.
+reports::Comparison stored_values(const Overview& overview);
+
 /// The table's rows in the order in which they are shown.
 std::vector<std::size_t> leaderboard_order(const reports::TaskTable& table, const ViewState& state);
 

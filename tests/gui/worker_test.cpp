@@ -21,8 +21,7 @@ class WorkerTest : public ::testing::Test {
  protected:
   std::filesystem::path path() const { return folder_ / "a.db"; }
 
-  static Attention no_attention(const std::string&, std::uint64_t, std::uint32_t,
-                                const std::function<bool()>&) {
+  static Attention no_attention(const Wish&, const std::function<bool()>&) {
     Attention attention;
     attention.problem = "none here";
     return attention;
