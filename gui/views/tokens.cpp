@@ -187,7 +187,7 @@ void draw_tokens(ViewContext& context) {
   const auto parted = parting(*tokens);
   const float em = ImGui::GetFontSize();
   const float room = ImGui::GetContentRegionAvail().y;
-  ImGui::BeginChild("strips", {0, state.attention ? room * 0.45F : room * 0.6F}, true);
+  ImGui::BeginChild("strips", {0, room * (state.attention ? 0.34F : 0.6F)}, true);
   for (const auto& sample : tokens->samples) {
     if (!sample) continue;
     text_line(sample->source.empty() ? fmt::format("prefix: {}", sample->prefix)

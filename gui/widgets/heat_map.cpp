@@ -55,40 +55,48 @@ std::optional<HeatMapCell> heat_map(const char* id, const HeatMap& map, ImVec2 s
   for (const auto& text : map.columns) label_height = std::max(label_height, width_of(text));
   label_width = std::min(label_width + em / 2, 7 * em);
   label_height = std::min(label_height + em / 2, 7 * em);
+  const float most = 1.6F * em;
+  const auto length = [&](float room, float labels, std::size_t count) {
+    return std::clamp((room - labels) / static_cast<float>(count), 2.0F, most);
+  };
+  // Labels that would not be read take no room.
+  const bool row_labels = length(size.y, label_height, rows) >= 0.7F * em;
+  const bool column_labels = length(size.x, label_width, columns) >= 0.7F * em;
+  if (!row_labels) label_width = 0;
+  if (!column_labels) label_height = 0;
+  const float width = length(size.x, label_width, columns);
+  const float height = length(size.y, label_height, rows);
   const ImVec2 corner = ImGui::GetItemRectMin();
   const ImVec2 origin(corner.x + label_width, corner.y + label_height);
-  const float cell = std::clamp(std::min((size.x - label_width) / static_cast<float>(columns),
-                                         (size.y - label_height) / static_cast<float>(rows)),
-                                2.0F, 1.6F * em);
   auto* list = ImGui::GetWindowDrawList();
   list->PushClipRect(corner, ImGui::GetItemRectMax(), true);
   std::optional<HeatMapCell> hovered;
   const auto mouse = ImGui::GetIO().MousePos;
   for (std::size_t row = 0; row < rows; ++row) {
-    const float top = origin.y + static_cast<float>(row) * cell;
+    const float top = origin.y + static_cast<float>(row) * height;
     const bool chosen = map.chosen_row == row;
-    if (cell >= 0.6F * em) {
-      label({origin.x - em / 4, top + cell / 2}, map.rows[row], label_width,
+    if (row_labels) {
+      label({origin.x - em / 4, top + height / 2}, map.rows[row], label_width,
             chosen ? theme.accent : theme.faint);
     }
     for (std::size_t column = 0; column < columns; ++column) {
-      const float left = origin.x + static_cast<float>(column) * cell;
+      const float left = origin.x + static_cast<float>(column) * width;
       const float share = map.values[row * columns + column] / std::max(map.largest, 1e-9F);
-      const ImVec2 high(left + cell - 1, top + cell - 1);
+      const ImVec2 high(left + width - 1, top + height - 1);
       list->AddRectFilled({left, top}, high, mixed(theme.panel, theme.accent, share));
-      if (ImGui::IsItemHovered() && mouse.x >= left && mouse.x < left + cell && mouse.y >= top &&
-          mouse.y < top + cell) {
+      if (ImGui::IsItemHovered() && mouse.x >= left && mouse.x < left + width && mouse.y >= top &&
+          mouse.y < top + height) {
         hovered = HeatMapCell{row, column};
         list->AddRect({left, top}, high, theme.text);
       }
     }
     if (chosen) {
       list->AddRect({origin.x - 1, top - 1},
-                    {origin.x + static_cast<float>(columns) * cell, top + cell}, theme.accent);
+                    {origin.x + static_cast<float>(columns) * width, top + height}, theme.accent);
     }
   }
-  for (std::size_t column = 0; column < columns && cell >= 0.6F * em; ++column) {
-    upright_label({origin.x + (static_cast<float>(column) + 0.5F) * cell, origin.y - em / 4},
+  for (std::size_t column = 0; column < columns && column_labels; ++column) {
+    upright_label({origin.x + (static_cast<float>(column) + 0.5F) * width, origin.y - em / 4},
                   map.columns[column], label_height, theme.faint);
   }
   list->PopClipRect();

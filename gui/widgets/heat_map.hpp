@@ -25,7 +25,7 @@ struct HeatMap {
   std::optional<std::size_t> chosen_row;
 };
 
-/// Draws inside `size`; cells are square where there is room. The cell under the mouse is returned
+/// Draws inside `size`, with labels where they can be read. The cell under the mouse is returned
 /// and told in a tooltip.
 std::optional<HeatMapCell> heat_map(const char* id, const HeatMap& map, ImVec2 size,
                                     const Theme& theme);

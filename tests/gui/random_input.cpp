@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <set>
 
 #include "tests/gui/stage.hpp"
 
@@ -42,6 +43,7 @@ TEST(RandomInput, BreaksNothing) {
                           key_of(ImGuiKey_Backspace),
                           key_of(ImGuiKey_Delete)};
   auto& screen = stage.screen();
+  std::set<Screen> visited;
   for (int step = 0; step < 600; ++step) {
     screen.set_modifiers(below(4) == 0, below(8) == 0, below(8) == 0);
     switch (below(5)) {
@@ -74,9 +76,11 @@ TEST(RandomInput, BreaksNothing) {
     screen.set_button(false);
     stage.settle();
     stage.dashboard().take_requests();
+    visited.insert(stage.state().screen);
     // Whatever was reached can be said in a link and reached again.
     EXPECT_EQ(state_of(link_of(stage.state())), stage.state()) << link_of(stage.state());
   }
+  EXPECT_EQ(visited.size(), 8U);
 }
 
 }  // namespace

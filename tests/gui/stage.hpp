@@ -121,6 +121,8 @@ class Stage {
     screen_.set_button(true);
     screen_.frame(snapshot_);
     screen_.set_button(false);
+    screen_.frame(snapshot_);
+    screen_.move_mouse(-1, -1);  // a tooltip would end the texts
     settle();
     screen_.set_modifiers(false, false, false);
   }

@@ -219,7 +219,7 @@ TEST(Alternatives, HoldTheTakenTokenAndTheMass) {
   ASSERT_EQ(list.size(), 3);
   EXPECT_EQ(list[2].text, "far");
   EXPECT_TRUE(list[2].taken);
-  token.alternatives = {{"malformed", 1}, 7, nullptr};
+  token.alternatives = nlohmann::json::parse(R"([["x"], 7, null, ["y", "z"]])");
   EXPECT_EQ(alternatives_of(token).size(), 1);
 }
 
