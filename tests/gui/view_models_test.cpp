@@ -270,7 +270,9 @@ TEST(Plot, DecimationKeepsEveryPeak) {
 std::string marked(std::string_view first, std::string_view second) {
   std::string text;
   for (const auto& piece : difference(first, second)) {
-    text += piece.common ? std::string(piece.text) : "[" + std::string(piece.text) + "]";
+    if (!piece.common) text += '[';
+    text += piece.text;
+    if (!piece.common) text += ']';
   }
   return text;
 }
