@@ -2,12 +2,14 @@
 
 #include <array>
 
+#include "core/vector_clones.hpp"
+
 namespace trellis::metrics {
 namespace {
 
 constexpr std::size_t kLanes = 8;
 
-double dot(const double* a, const double* b, std::size_t size) {
+TRELLIS_VECTOR_CLONES double dot(const double* a, const double* b, std::size_t size) {
   std::array<double, kLanes> lanes{};
   for (std::size_t i = 0; i < size; i += kLanes) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] += a[i + lane] * b[i + lane];

@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "core/nn/vector_clones.hpp"
+#include "core/vector_clones.hpp"
 
 namespace trellis::nn {
 namespace {
