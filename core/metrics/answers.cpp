@@ -1,5 +1,7 @@
 #include "core/metrics/answers.hpp"
 
+#include <unicode/uchar.h>
+
 #include <algorithm>
 
 #include "core/metrics/ngrams.hpp"
@@ -15,7 +17,24 @@ bool is_ascii_punctuation(char c) {
 }
 
 std::string in_form(std::string_view text, AnswerForm form) {
-  return form == AnswerForm::raw ? std::string(text) : normalize_answer(text);
+  switch (form) {
+    case AnswerForm::normalized:
+      return normalize_answer(text);
+    case AnswerForm::chinese:
+      return normalize_chinese_answer(text);
+    case AnswerForm::raw:
+      break;
+  }
+  return std::string(text);
+}
+
+std::string single_spaced(std::string_view text) {
+  std::string spaced;
+  for (const auto word : text::split_white_space(text)) {
+    if (!spaced.empty()) spaced.push_back(' ');
+    spaced.append(word);
+  }
+  return spaced;
 }
 
 double f1(std::string_view output, std::string_view reference) {
@@ -48,12 +67,21 @@ std::string normalize_answer(std::string_view text) {
     from = at + match.size();
   });
   without.append(lower, from);
-  std::string normalized;
-  for (const auto word : text::split_white_space(without)) {
-    if (!normalized.empty()) normalized.push_back(' ');
-    normalized.append(word);
+  return single_spaced(without);
+}
+
+std::string normalize_chinese_answer(std::string_view text) {
+  std::string words;
+  for (const auto c : text::to_code_points(text::to_lower(text))) {
+    const auto code_point = static_cast<UChar32>(c);
+    const bool ascii = c < 0x80 && is_ascii_punctuation(static_cast<char>(c));
+    if (ascii || u_ispunct(code_point)) continue;
+    const bool alone = u_hasBinaryProperty(code_point, UCHAR_IDEOGRAPHIC);
+    if (alone) words.push_back(' ');
+    text::append_utf8(c, words);
+    if (alone) words.push_back(' ');
   }
-  return normalized;
+  return single_spaced(words);
 }
 
 double exact_match(std::string_view output, std::span<const std::string> references,

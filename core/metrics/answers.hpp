@@ -9,11 +9,15 @@
 namespace trellis::metrics {
 
 enum class AnswerForm {
-  raw,        ///< texts as they are
-  normalized  ///< SQuAD's: lower case, no ASCII punctuation, no English articles, single spaces
+  raw,         ///< texts as they are
+  normalized,  ///< SQuAD's: lower case, no ASCII punctuation, no English articles, single spaces
+  /// MLQA's for Chinese (Lewis, Oguz, Rinott, Riedel, Schwenk 2020): lower case, no punctuation of
+  /// any script, and every ideograph is a word, so that word overlap counts characters.
+  chinese
 };
 
 std::string normalize_answer(std::string_view text);
+std::string normalize_chinese_answer(std::string_view text);
 
 /// 1 when the output equals a reference, else 0.
 double exact_match(std::string_view output, std::span<const std::string> references,

@@ -21,6 +21,14 @@ struct SampleValue {
   std::vector<double> statistics;  ///< add up over samples; empty: the value itself is averaged
 };
 
+/// What a metric of texts may look at.
+struct ScoredText {
+  std::string_view source;
+  std::string_view output;
+  std::span<const std::string> references;
+  std::span<const std::string> tokens;  ///< texts of the output's tokens, without an end symbol
+};
+
 struct MetricDefinition {
   std::string_view name;  ///< as in tasks' descriptions and in the database
   std::string_view summary;
@@ -30,6 +38,12 @@ struct MetricDefinition {
   std::size_t statistics_count = 0;  ///< how many numbers from_statistics takes
   /// Counts a model's tokens, so models of other vocabularies do not compare.
   bool counts_tokens = false;
+  /// From stored texts, in its usual form (BLEU with tokenizer 13a, ROUGE with stems); null where
+  /// they do not suffice.
+  SampleValue (*of_text)(const ScoredText&) = nullptr;
+  /// Of all outputs of a trial together, from their tokens: no sample has a value of its own. Null
+  /// for all other metrics.
+  std::optional<double> (*of_outputs)(std::span<const std::vector<std::string>>) = nullptr;
 };
 
 /// The metrics that Trellis knows, or null for a name of a third party's task (then: mean).

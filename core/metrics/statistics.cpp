@@ -350,8 +350,7 @@ std::optional<PairedTest> paired_test(std::string_view metric,
   test.effect_size = effect_size(systems, test.difference);
   test.n = left.samples.size();
   Random random(options.seed);
-  const auto differences =
-      resampled_differences(systems, options.resamples, indices_from(random));
+  const auto differences = resampled_differences(systems, options.resamples, indices_from(random));
   test.bootstrap_p = bootstrap_p(differences, test.difference,
                                  std::abs(*baseline_value) + std::abs(*candidate_value));
   test.interval = interval_of(differences, options.confidence)

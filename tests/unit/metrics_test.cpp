@@ -8,9 +8,11 @@
 #include "core/metrics/bleu.hpp"
 #include "core/metrics/chrf.hpp"
 #include "core/metrics/edit_similarity.hpp"
+#include "core/metrics/gleu.hpp"
 #include "core/metrics/pass_at_k.hpp"
 #include "core/metrics/ratios.hpp"
 #include "core/metrics/rouge.hpp"
+#include "core/metrics/sari.hpp"
 #include "core/metrics/self_bleu.hpp"
 #include "core/metrics/ter.hpp"
 #include "core/metrics/text_statistics.hpp"
@@ -200,6 +202,66 @@ TEST(Metrics, AreKnownByName) {
   EXPECT_EQ(find_metric("no such metric"), nullptr);
   EXPECT_FALSE(find_metric("length")->higher_is_better);
   EXPECT_EQ(find_metric("perplexity")->higher_is_better, false);
+}
+
+TEST(Gleu, TakesOffWhatShouldHaveBeenCorrected) {
+  // The output is the source: "e" is wrong, and in one n-gram of each order. Of 5, 4, 3, 2 n-grams
+  // 4, 3, 2, 1 match; less 1 each.
+  const auto sample = gleu("a b c d e", "a b c d e", Texts{"a b c d f"});
+  EXPECT_EQ(sample.statistics, (std::vector<double>{5, 5, 3, 5, 2, 4, 1, 3, 0, 2}));
+  // Alone, an order without a match counts one.
+  EXPECT_NEAR(*sample.value, 100 * std::pow(3.0 / 5 * 2 / 4 * 1 / 3 * 1 / 2, 0.25), 1e-12);
+  EXPECT_EQ(gleu_of_sums(sample.statistics), 0);
+  EXPECT_NEAR(*gleu("x", "a b c d", Texts{"a b c d"}).value, 100, 1e-12);
+}
+
+TEST(Gleu, AveragesOverReferencesAndPunishesShortOutputs) {
+  const auto two = gleu_statistics("a", "a b", Texts{"a b", "c d e f"});
+  // Against the second, "a" is a fault, but counts are never below nothing.
+  EXPECT_EQ(two, (std::vector<double>{2, 3, 1, 2, 0.5, 1, 0, 0, 0, 0}));
+  const std::vector<double> sums{8, 10, 8, 8, 6, 6, 4, 4, 2, 2};
+  EXPECT_NEAR(gleu_of_sums(sums), 100 * std::exp(1 - 10.0 / 8), 1e-12);
+  EXPECT_FALSE(gleu("a", "a", Texts{}).value);
+}
+
+TEST(Sari, MeasuresAddingKeepingAndDeleting) {
+  // Everything is right; "a c" is added as a word and as a pair, "a" is kept, "b" and "a b" are
+  // deleted. Orders without n-grams count 0: F is 2/4, 1/4 and 2/4.
+  EXPECT_NEAR(*sari("A b", "a C", Texts{"a c"}).value, 100 * (0.5 + 0.25 + 0.5) / 3, 1e-12);
+  // Nothing is added or deleted; of two references one keeps "b": kept right 2 + 1 of 4, while the
+  // references keep 3: P = (3/4 + 1/2) / 4 (of the pairs 1 of 2), R = (3/3 + 1/1) / 4.
+  const double precision = (0.75 + 0.5) / 4;
+  const double recall = 0.5;
+  EXPECT_NEAR(*sari("a b", "a b", Texts{"a b", "a"}).value,
+              100 * (2 * precision * recall / (precision + recall)) / 3, 1e-12);
+  EXPECT_FALSE(sari("a", "a", Texts{}).value);
+}
+
+TEST(Answers, OfChineseAreComparedByCharacters) {
+  EXPECT_EQ(normalize_chinese_answer("《Hello》，世界 3.5。"), "hello 世 界 35");
+  EXPECT_EQ(exact_match("“北京”。", Texts{"北京"}, AnswerForm::chinese), 1);
+  // Two of three characters are right, two of two are found.
+  EXPECT_NEAR(token_f1("北京市", Texts{"北京"}, AnswerForm::chinese), 0.8, 1e-15);
+}
+
+TEST(Metrics, OfTextsNeedNoTask) {
+  const Texts references{"a b c d"};
+  const Texts tokens{"a", "b", "a"};
+  const ScoredText text{"a b c d", "a b c d", references, tokens};
+  for (const auto& metric : all_metrics()) {
+    if (metric.of_text == nullptr) continue;
+    const auto sample = metric.of_text(text);
+    EXPECT_TRUE(sample.value) << metric.name;
+    EXPECT_EQ(sample.statistics.size(), metric.statistics_count) << metric.name;
+    // Nothing to compare with: undefined, or a matter of the output alone.
+    const auto alone = metric.of_text({"a b c d", "a b c d", {}, tokens});
+    EXPECT_TRUE(!alone.value || alone.value == sample.value) << metric.name;
+  }
+  EXPECT_NEAR(*find_metric("bleu")->of_text(text).value, 100, 1e-9);
+  EXPECT_EQ(find_metric("unchanged")->of_text(text).value, 1);
+  EXPECT_EQ(find_metric("passes")->of_text, nullptr);
+  const std::vector<Texts> outputs{tokens, {"a"}};
+  EXPECT_EQ(find_metric("distinct_1_pooled")->of_outputs(outputs), 0.5);
 }
 
 TEST(PassAtK, IsTheShareOfDrawsThatHoldAPass) {
