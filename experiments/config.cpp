@@ -183,6 +183,8 @@ class ConfigReader {
     if (head.description == nullptr) return;
     const auto position = position_of(table);
     const auto settings = values_.own_settings(head.rest, *head.description, {"label", "plugin"});
+    std::map<std::string, Position> places;
+    for (const auto& entry : head.rest) places[entry.key] = entry.position;
     const auto before = problems_.count();
     for (const auto& combination : values_.combinations_of(settings, position)) {
       add_labelled(
@@ -190,7 +192,7 @@ class ConfigReader {
           TaskSpec{(head.label.empty() ? head.plugin : head.label) + combination.label(false),
                    head.plugin,
                    values_.complete(head.description->settings, combination, "", position),
-                   position});
+                   position, places});
       if (problems_.count() != before) return;
     }
   }

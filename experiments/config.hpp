@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -69,6 +70,7 @@ struct TaskSpec {
   std::string plugin;
   nlohmann::json settings;
   Position position;
+  std::map<std::string, Position> places = {};  ///< of the settings that are given
 };
 
 struct Config {

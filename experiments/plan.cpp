@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "experiments/content_hash.hpp"
+#include "experiments/trial_metrics.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -90,7 +91,7 @@ class Planner {
     record.plugin = spec.plugin;
     record.plugin_version = description.version;
     record.settings = spec.settings;
-    record.metrics = description.json.value("metrics", json::array());
+    record.metrics = metrics_of_task(description.json, spec.settings);
     record.data_hash = identity(true);
     record.test_examples = facts_[index].test;
     plan_.tasks.push_back(std::move(record));

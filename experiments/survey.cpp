@@ -21,6 +21,19 @@ std::string last_line(const std::string& text) {
   return text.substr(begin + 1, end - begin);
 }
 
+/// Where in the config the setting stands that a message begins with ("task qa: prompt = ...").
+Position place_of_setting(const TaskSpec& task, const std::string& message) {
+  const auto told = message.find(": ");
+  const auto begin = told == std::string::npos ? 0 : told + 2;
+  for (const auto& [name, position] : task.places) {
+    const auto rest = std::string_view(message).substr(begin);
+    if (!rest.starts_with(name)) continue;
+    const auto behind = rest.substr(name.size());
+    if (behind.starts_with(" = ") || behind.starts_with(": ")) return position;
+  }
+  return task.position;
+}
+
 }  // namespace
 
 std::string run_worker(const Job& job, const WorkerOptions& options,
@@ -84,7 +97,8 @@ std::vector<TaskFacts> survey_tasks(const Config& config, const WorkerOptions& o
     const auto failure = run_worker(job, options, stop_requests, [&](const auto& event) {
       if (event.at("event") == "task") facts = facts_from_json(event.at("facts"));
       if (event.at("event") == "problem") {
-        problems.add(task.position, event.at("message").template get<std::string>());
+        const auto message = event.at("message").template get<std::string>();
+        problems.add(place_of_setting(task, message), message);
       }
     });
     if (!failure.empty()) facts.failure = fmt::format("task {}: {}", task.label, failure);

@@ -1,10 +1,76 @@
 #include "experiments/trial_metrics.hpp"
 
 #include <algorithm>
+#include <map>
 
+#include "core/metrics/pass_at_k.hpp"
 #include "core/metrics/statistics.hpp"
 
 namespace trellis::experiments {
+
+nlohmann::json metrics_of_task(const nlohmann::json& description, const nlohmann::json& settings) {
+  auto all = description.value("metrics", nlohmann::json::array());
+  const auto chosen = settings.value("metrics", nlohmann::json());
+  if (!chosen.is_array() || chosen.empty()) return all;
+  auto metrics = nlohmann::json::array();
+  for (const auto& name : chosen) {
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const auto& metric) { return metric.at("name") == name; });
+    if (found != all.end()) metrics.push_back(*found);
+  }
+  return metrics;
+}
+
+namespace {
+
+/// What resampling needs of a trial's samples.
+struct Values {
+  std::vector<metrics::SampleValue> samples;
+  std::vector<std::uint64_t> examples;  ///< samples of one example are drawn together
+};
+
+Values values_of(std::vector<storage::SampleMetricRow> rows) {
+  Values values;
+  for (auto& row : rows) {
+    if (!row.metric.value) continue;
+    values.samples.push_back({row.metric.value, std::move(row.metric.statistics)});
+    values.examples.push_back(row.example_index);
+  }
+  return values;
+}
+
+storage::TrialMetric metric_of(const std::string& name, const Values& values) {
+  storage::TrialMetric metric{
+      name, metrics::corpus_value(name, values.samples), {}, {}, values.samples.size()};
+  if (const auto interval =
+          metrics::bootstrap_interval(name, values.samples, {}, values.examples)) {
+    metric.low = interval->low;
+    metric.high = interval->high;
+  }
+  return metric;
+}
+
+/// pass@k over the problems, for each k that all problems have samples for.
+void add_pass_at_k(const Values& passes, std::vector<storage::TrialMetric>& all) {
+  std::map<std::uint64_t, std::pair<std::size_t, std::size_t>> problems;  // samples, passed
+  for (std::size_t i = 0; i < passes.samples.size(); ++i) {
+    auto& [samples, passed] = problems[passes.examples[i]];
+    ++samples;
+    if (*passes.samples[i].value == 1) ++passed;
+  }
+  for (const auto& [name, k] :
+       {std::pair("pass@5", 5U), std::pair("pass@10", 10U), std::pair("pass@100", 100U)}) {
+    Values values;
+    for (const auto& [problem, counts] : problems) {
+      if (counts.first < k) return;
+      values.samples.push_back({metrics::pass_at_k(counts.first, counts.second, k), {}});
+      values.examples.push_back(problem);
+    }
+    if (!values.samples.empty()) all.push_back(metric_of(name, values));
+  }
+}
+
+}  // namespace
 
 std::vector<storage::TrialMetric> trial_metrics(storage::Reader& reader, const std::string& trial,
                                                 const nlohmann::json& task_metrics,
@@ -17,17 +83,10 @@ std::vector<storage::TrialMetric> trial_metrics(storage::Reader& reader, const s
   }
   std::vector<storage::TrialMetric> all;
   for (const auto& name : names) {
-    std::vector<metrics::SampleValue> values;
-    for (auto& row : reader.sample_metrics(trial, name)) {
-      if (row.metric.value) values.push_back({row.metric.value, std::move(row.metric.statistics)});
-    }
-    if (values.empty()) continue;
-    storage::TrialMetric metric{name, metrics::corpus_value(name, values), {}, {}, values.size()};
-    if (const auto interval = metrics::bootstrap_interval(name, values)) {
-      metric.low = interval->low;
-      metric.high = interval->high;
-    }
-    all.push_back(std::move(metric));
+    const auto values = values_of(reader.sample_metrics(trial, name));
+    if (values.samples.empty()) continue;
+    all.push_back(metric_of(name, values));
+    if (name == "passes") add_pass_at_k(values, all);
   }
   if (totals.seconds > 0 && totals.delivered_tokens > 0) {
     all.push_back({"tokens_per_second",

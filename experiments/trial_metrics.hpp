@@ -8,8 +8,13 @@
 
 namespace trellis::experiments {
 
-/// The task's own metrics, what the host adds to them, and tokens per second from the totals. The
-/// interval is bootstrapped with a fixed seed, so the same samples give the same digits.
+/// The metrics of a task's description; where it has a setting `metrics` that names some, those in
+/// that order (trellis/abi/task.h).
+nlohmann::json metrics_of_task(const nlohmann::json& description, const nlohmann::json& settings);
+
+/// The task's own metrics, what the host adds to them (pass@k beside "passes"), and tokens per
+/// second from the totals. The interval is bootstrapped over examples with a fixed seed, so the
+/// same samples give the same digits.
 std::vector<storage::TrialMetric> trial_metrics(storage::Reader& reader, const std::string& trial,
                                                 const nlohmann::json& task_metrics,
                                                 const storage::TrialTotals& totals,

@@ -55,7 +55,8 @@ int score(const CommandContext& context, const ScoreArguments& arguments) {
       failed = true;
       continue;
     }
-    const auto& metrics = registry.get(plugin::Kind::task, task.plugin).json.at("metrics");
+    const auto metrics =
+        metrics_of_task(registry.get(plugin::Kind::task, task.plugin).json, task.settings);
     for (const auto& [id, trial] : trials) {
       store.put_trial_metrics(
           id, trial_metrics(reader, id, metrics, trial.totals, trial.stored_samples));

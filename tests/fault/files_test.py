@@ -53,6 +53,15 @@ class DataTest(RunCase):
         self.assert_ends(self.trellis("run", "absent.toml"), 2, "absent.toml: cannot be opened")
         self.assert_ends(self.trellis("run"), 2)
 
+    def test_a_prompt_with_an_unknown_field_is_told_with_its_place(self):
+        self.write("test", [("a", "b")])
+        prompt = HEAD + 'prompt = "{sourc}: {target}"\n' + NGRAM + GREEDY
+        line = 1 + prompt[:prompt.index("prompt =")].count("\n")
+        self.assert_refused(prompt, f"x.toml:{line}:", 'prompt = "{sourc}: {target}": character 1: '
+                            'no field "sourc"; there are: source, id, target')
+        where = HEAD + 'where = ["kind=x"]\n' + NGRAM + GREEDY
+        self.assert_refused(where, f"x.toml:{line}:", "where: no test example has kind=x")
+
     def test_contamination_is_reported(self):
         self.write("test", [("three", "drei"), ("four", "vier")])
         self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY, "--dry-run"), 0,

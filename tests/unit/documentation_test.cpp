@@ -108,9 +108,15 @@ TEST(Documentation, NamesEveryProcessorInTheConfigReference) {
 void expect_documented(const plugin::Description& description, const fs::path& readme) {
   const auto where = fs::relative(readme, kSource).string();
   const auto own = settings_table(readme);
-  const bool linked =
-      tests::read_file(readme).find("(../../../core/nn/README.md)") != std::string::npos;
-  const auto shared = linked ? settings_table(kSource / "core/nn/README.md") : Table();
+  const auto text = tests::read_file(readme);
+  Table shared;
+  std::string shared_page;
+  for (const auto* page : {"../../../core/nn/README.md", "../README.md"}) {
+    if (text.find(std::string("(") + page + ")") == std::string::npos) continue;
+    const auto path = (readme.parent_path() / page).lexically_normal();
+    shared = settings_table(path);
+    shared_page = fs::relative(path, kSource).string();
+  }
   std::vector<std::string> names;
   for (const auto& setting : description.settings) {
     names.push_back(setting.name);
@@ -119,7 +125,7 @@ void expect_documented(const plugin::Description& description, const fs::path& r
     if (row != own.end()) {
       expect_default(setting, row->second, where);
     } else if (shared_row != shared.end()) {
-      expect_default(setting, shared_row->second, where + " through core/nn/README.md");
+      expect_default(setting, shared_row->second, where + " through " + shared_page);
     } else {
       ADD_FAILURE() << where << ": does not tell of the setting " << setting.name;
     }

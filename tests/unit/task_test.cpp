@@ -1,4 +1,5 @@
-// What the tasks make of their data: windows of a text, turns of a dialogue, forms of a program.
+// What the tasks make of their data: windows of a text, turns of a dialogue, forms of a program,
+// prompts with solved examples, subsets.
 #include <gmock/gmock.h>
 
 #include "core/plugin/task.hpp"
@@ -13,19 +14,44 @@ using testing::HasSubstr;
 
 class TaskData : public testing::Test {
  protected:
+  plugin::Task make(const std::string& task, const nlohmann::json& settings) {
+    return plugin::Task::create(
+        registry_, task,
+        plugin::complete_settings(registry_.get(Kind::task, task).settings, settings));
+  }
+
   // The test examples of `text` in a file of that name.
   std::vector<plugin::Example> examples(const std::string& task, const std::string& file,
                                         const std::string& text, nlohmann::json settings = {}) {
     write_file(folder_ / file, text);
     settings["test"] = (folder_ / file).string();
-    auto made = plugin::Task::create(
-        registry_, task,
-        plugin::complete_settings(registry_.get(Kind::task, task).settings, settings));
+    auto made = make(task, settings);
     std::vector<plugin::Example> all;
     for (std::uint64_t i = 0; i < made.count(TRELLIS_SPLIT_TEST); ++i) {
       all.push_back(made.example(TRELLIS_SPLIT_TEST, i));
     }
     return all;
+  }
+
+  std::string problem(const std::string& task, const std::string& text,
+                      const nlohmann::json& settings) {
+    try {
+      examples(task, "a.jsonl", text, settings);
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos) << error.what();
+      return error.what();
+    }
+    return "";
+  }
+
+  // Scores of one output after the only test example.
+  std::map<std::string, metrics::SampleValue, std::less<>> score(
+      const std::string& task, const plugin::Example& example, const std::string& output,
+      const nlohmann::json& settings = nlohmann::json::object()) {
+    return make(task, settings)
+        .score({&example, 1}, std::vector<plugin::Output>{{output, "eos", {output, "<eos>"}}})
+        .front()
+        .metrics;
   }
 
   TemporaryFolder folder_;
@@ -120,6 +146,143 @@ TEST_F(TaskData, CodeReadsHumanEvalMbppAndLines) {
   EXPECT_EQ(programs[1].source, "Write f.\nassert f() == 1");
   EXPECT_EQ(programs[1].fields.at("tests"), "import math\nassert f() == 1\nassert f()\nassert 1\n");
   EXPECT_FALSE(programs[2].fields.contains("tests"));
+}
+
+TEST_F(TaskData, QuestionsComeBeforeTheirText) {
+  const auto* line =
+      "{\"id\": \"q\", \"title\": \"t\", \"context\": \"It is red.\", \"question\": \"Which?\", "
+      "\"references\": [\"red\", \"It is red\"], \"answer_starts\": [6, 0]}\n";
+  const auto found = examples("qa", "a.jsonl", line);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].source, "Which?\nIt is red.");
+  EXPECT_EQ(found[0].fields, nlohmann::json({{"title", "t"}}));
+  EXPECT_THAT(found[0].stop, ElementsAre("\n"));
+  const auto scores = score("qa", found[0], "The Red!");
+  EXPECT_EQ(scores.at("exact_match").value, 1);
+  EXPECT_EQ(scores.at("f1").value, 1);
+  // A template may name what is not kept with every sample.
+  const auto prompted =
+      examples("qa", "a.jsonl", line, {{"prompt", "{context} {question}: {target}\n\n"}});
+  EXPECT_EQ(prompted[0].prefix, "It is red. Which?:");
+  EXPECT_EQ(prompted[0].fields, nlohmann::json({{"title", "t"}, {"prompted", true}}));
+}
+
+TEST_F(TaskData, ChineseAnswersAreComparedByCharacters) {
+  plugin::Example example;
+  example.id = "1";
+  example.references = {"北京"};
+  EXPECT_NEAR(*score("qa", example, "北京市。", {{"language", "zh"}}).at("f1").value, 0.8, 1e-12);
+  EXPECT_EQ(score("qa", example, "北京市。").at("f1").value, 0);  // one English word, another one
+  EXPECT_EQ(score("qa", example, "", {{"language", "zh"}}).at("f1").value, 0);
+}
+
+TEST_F(TaskData, RewritingIsComparedWithItsSource) {
+  const auto* line = "{\"source\": \"He go home .\", \"references\": [\"He goes home .\"]}\n";
+  const auto found = examples("rewriting", "a.jsonl", line);
+  EXPECT_EQ(score("rewriting", found[0], "He go home .").at("unchanged").value, 1);
+  EXPECT_NEAR(*score("rewriting", found[0], "He goes home .").at("gleu").value, 100, 1e-9);
+  const auto two = score("rewriting", found[0], "x", {{"metrics", {"sari", "gleu"}}});
+  EXPECT_TRUE(two.contains("sari"));
+  EXPECT_FALSE(two.contains("bleu"));
+  // With a prompt the source is still what is rewritten.
+  const auto prompted = examples("rewriting", "a.jsonl", line,
+                                 {{"prompt", "Correct: {source}\nCorrected: {target}\n"}});
+  EXPECT_EQ(prompted[0].prefix, "Correct: He go home .\nCorrected:");
+  EXPECT_THAT(prompted[0].references, ElementsAre(" He goes home ."));
+  EXPECT_EQ(score("rewriting", prompted[0], " He go home .").at("unchanged").value, 1);
+}
+
+TEST_F(TaskData, RewritingLeavesAGapInTheMiddle) {
+  const auto gaps =
+      examples("rewriting", "a.jsonl",
+               "{\"text\": \"one two three four five\"}\n{\"text\": \"天地玄黄宇\"}\n",
+               {{"gap", 0.4}, {"gap_mark", "_"}});
+  EXPECT_EQ(gaps[0].source, "one _ four five");
+  EXPECT_THAT(gaps[0].references, ElementsAre("two three"));
+  EXPECT_EQ(gaps[1].source, "天_黄宇");
+  EXPECT_THAT(gaps[1].references, ElementsAre("地玄"));
+  EXPECT_THAT(problem("rewriting", "{\"text\": \"ab\"}\n", {}), HasSubstr("a.jsonl:1:1: \"text\""));
+}
+
+TEST_F(TaskData, CustomIsWhatItsSettingsSay) {
+  const nlohmann::json settings = {{"prompt", "{city} is in {target}."},
+                                   {"target", "country"},
+                                   {"metrics", {"exact_match", "chrf"}},
+                                   {"stop", {"\n"}}};
+  const auto found =
+      examples("custom", "a.jsonl",
+               "{\"city\": \"Kyōto\", \"country\": [\"Japan\", \"日本\"], \"n\": 3}\n", settings);
+  EXPECT_EQ(found[0].prefix, "Kyōto is in");
+  EXPECT_THAT(found[0].references, ElementsAre(" Japan", " 日本"));
+  EXPECT_THAT(found[0].stop, ElementsAre("\n", "."));
+  const auto scores = score("custom", found[0], " Japan ", {{"metrics", {"exact_match"}}});
+  EXPECT_EQ(scores.at("exact_match").value, 1);
+  EXPECT_EQ(scores.size(), 1U);
+}
+
+TEST_F(TaskData, CustomTellsWhatIsWrongWithItsSettings) {
+  const auto* line = "{\"source\": \"a\", \"answer\": \"b\"}\n";
+  const nlohmann::json chrf = {"chrf"};
+  EXPECT_THAT(problem("custom", line, {{"metrics", {"blue"}}}),
+              HasSubstr("metrics: there is no \"blue\""));
+  EXPECT_THAT(problem("custom", line, {{"target", "answer"}}),
+              HasSubstr("metrics: name at least one"));
+  EXPECT_THAT(problem("custom", line, {{"metrics", chrf}}),
+              HasSubstr("a.jsonl:1:1: the key \"references\", which `target` names, is missing"));
+  const auto with_prompt = [&](const char* prompt) {
+    return problem("custom", line, {{"metrics", chrf}, {"target", "answer"}, {"prompt", prompt}});
+  };
+  EXPECT_EQ(with_prompt("{source} {target}"), "");
+  EXPECT_THAT(with_prompt("é {sourc} {target}"),
+              HasSubstr("character 3: no field \"sourc\"; there are: id, source, target"));
+  EXPECT_THAT(with_prompt("{source"), HasSubstr("character 1: \"{\" is not closed"));
+  EXPECT_THAT(with_prompt("source} {target}"), HasSubstr("character 7: \"}\" closes nothing"));
+  EXPECT_THAT(with_prompt("{source}"), HasSubstr("{target} must say where the answer goes"));
+  EXPECT_THAT(with_prompt("{target} {target}"), HasSubstr("{target} is there twice"));
+  EXPECT_THAT(with_prompt("{target} {source}"), HasSubstr("stands behind {target}"));
+  EXPECT_EQ(with_prompt("{{}} {target}"), "");
+}
+
+TEST_F(TaskData, SolvedExamplesStandBeforeEachTestExample) {
+  write_file(
+      folder_ / "train.jsonl",
+      "{\"source\": \"one\", \"target\": \"eins\"}\n{\"source\": \"two\", \"target\": \"zwei\"}\n");
+  const auto train = (folder_ / "train.jsonl").string();
+  const auto* line = "{\"source\": \"three\", \"references\": [\"drei\"]}\n";
+  const auto shown = examples("translation", "a.jsonl", line, {{"train", train}, {"shots", 2}});
+  EXPECT_EQ(shown[0].prefix, "one\neins\n\ntwo\nzwei\n\nthree");
+  EXPECT_EQ(shown[0].source, "");
+  EXPECT_THAT(shown[0].references, ElementsAre("\ndrei"));
+  EXPECT_THAT(shown[0].stop, ElementsAre("\n\n"));
+  EXPECT_NEAR(*score("translation", shown[0], "\ndrei\n").at("exact_match").value, 1, 0);
+  // What is shown in tests does not change what is learnt.
+  auto task = make("translation", {{"train", train}, {"test", train}, {"shots", 2}});
+  EXPECT_EQ(task.example(TRELLIS_SPLIT_TRAIN, 0).source, "one");
+  EXPECT_THAT(problem("translation", line, {{"train", train}, {"shots", 3}}),
+              HasSubstr("holds only 2 examples"));
+  EXPECT_THAT(problem("translation", line, {{"shots", 1}}),
+              HasSubstr("name a file by `shots_file`"));
+  EXPECT_THAT(problem("translation", line,
+                      {{"train", train}, {"shots", 1}, {"prompt", "{source} {target}"}}),
+              HasSubstr("prompt: nothing stands behind {target}"));
+}
+
+TEST_F(TaskData, SubsetsAreChosenByField) {
+  const auto* lines =
+      "{\"source\": \"a\", \"target\": \"x\", \"kind\": \"long\", \"seen\": true}\n"
+      "{\"source\": \"b\", \"target\": \"x\", \"kind\": \"short\", \"seen\": true}\n"
+      "{\"source\": \"c\", \"target\": \"x\", \"kind\": \"long\", \"seen\": false}\n";
+  const auto chosen =
+      examples("translation", "a.jsonl", lines, {{"where", {"kind=long", "seen=false"}}});
+  ASSERT_EQ(chosen.size(), 1U);
+  EXPECT_EQ(chosen[0].source, "c");
+  EXPECT_EQ(chosen[0].id, "test-3");  // its name is that among all
+  EXPECT_THAT(problem("translation", lines, {{"where", {"kind=tiny"}}}),
+              HasSubstr("where: no test example has kind=tiny; its values are: long, short"));
+  EXPECT_THAT(problem("translation", lines, {{"where", {"size=1"}}}),
+              HasSubstr("none has a field \"size\""));
+  EXPECT_THAT(problem("translation", lines, {{"where", {"kind"}}}),
+              HasSubstr("is not of the form field=value"));
 }
 
 }  // namespace

@@ -13,6 +13,7 @@ struct SandboxLimits {
   std::uint64_t memory_mb = 512;  ///< of each process
   std::uint64_t processes = 16;
   std::uint64_t output_kb = 64;  ///< standard output and error together, and any file
+  bool walls = true;             ///< false: these limits only, and no bubblewrap
 };
 
 struct SandboxResult {
@@ -23,7 +24,8 @@ struct SandboxResult {
 };
 
 /// Runs `command` with `input` as standard input. Thread-safe. Throws sdk::Failure when bubblewrap
-/// is missing or this system forbids it: a program is never run without its walls.
+/// is missing or this system forbids it: a program is never run without its walls unless `limits`
+/// say so.
 SandboxResult run_in_sandbox(const std::vector<std::string>& command, const std::string& input,
                              const SandboxLimits& limits);
 

@@ -12,29 +12,24 @@ namespace {
 using namespace trellis;
 using sdk::Json;
 
-struct Options {
-  std::string train, valid, test;
+struct Options : tasks::DataOptions {
+  Options() { max_new_tokens = 100; }
   std::int64_t prefix_characters = 200;
   std::int64_t target_characters = 300;
-  std::vector<std::string> stop;
-  std::int64_t max_new_tokens = 100;
 };
 
-const auto schema =
-    sdk::Settings<Options>()
-        .group("data")
-        .path("train", &Options::train, "Training text: plain, or JSON Lines with `text`.")
-        .path("valid", &Options::valid, "Validation text.")
-        .group("evaluation")
-        .path("test", &Options::test,
-              "Test text; JSON Lines may give `prefix` and `references` themselves.")
-        .integer("prefix_characters", &Options::prefix_characters, {.at_least = 0},
-                 "How much of a test text the model is shown before each reference.")
-        .integer("target_characters", &Options::target_characters, {.at_least = 1},
-                 "How much of what follows is the reference.")
-        .strings("stop", &Options::stop, "Texts at which the output ends.")
-        .integer("max_new_tokens", &Options::max_new_tokens, {.at_least = 1},
-                 "Longest output in tokens, unless the experiment says otherwise.");
+const auto schema = [] {
+  sdk::Settings<Options> settings;
+  tasks::declare_data(settings);
+  tasks::declare_evaluation(settings,
+                            "Test text; JSON Lines may give `prefix` and `references` themselves.");
+  settings
+      .integer("prefix_characters", &Options::prefix_characters, {.at_least = 0},
+               "How much of a test text the model is shown before each reference.")
+      .integer("target_characters", &Options::target_characters, {.at_least = 1},
+               "How much of what follows is the reference.");
+  return settings;
+}();
 
 std::string join(std::span<const std::string_view> pieces) {
   std::string text;
@@ -47,7 +42,7 @@ class Continuation {
   static Json description() {
     return {{"id", "continuation"},
             {"kind", "task"},
-            {"version", "1.1.0"},
+            {"version", "1.2.0"},
             {"summary", "Continues texts: how well they are expected, how varied the output is."},
             {"reference", "Holtzman et al. 2020; Welleck et al. 2020 (repetition)"},
             {"metrics", tasks::known_metrics({"bits_per_byte", "perplexity", "distinct_1",
@@ -58,17 +53,13 @@ class Continuation {
 
   explicit Continuation(const Json& settings)
       : options_(schema.read(settings)),
-        examples_({options_.train, options_.valid, options_.test},
-                  [this](trellis_split split) { return read(split); }) {}
+        examples_(
+            options_, "{prefix}{target}\n\n",
+            [this](const std::string& path, trellis_split split) { return read(path, split); }) {}
 
   std::uint64_t count(trellis_split split) { return examples_.count(split); }
 
-  Json example(trellis_split split, std::uint64_t index) {
-    Json example = examples_.example(split, index);
-    example["max_new_tokens"] = options_.max_new_tokens;
-    if (!options_.stop.empty()) example["stop"] = options_.stop;
-    return example;
-  }
+  Json example(trellis_split split, std::uint64_t index) { return examples_.example(split, index); }
 
   Json score(const Json& samples) const {
     return tasks::score_each(samples, [&](const tasks::Scored& sample) {
@@ -79,9 +70,7 @@ class Continuation {
   }
 
  private:
-  std::vector<Json> read(trellis_split split) const {
-    const std::array paths = {options_.train, options_.valid, options_.test};
-    const auto& path = paths.at(static_cast<std::size_t>(split));
+  std::vector<Json> read(const std::string& path, trellis_split split) const {
     if (path.ends_with(".jsonl") || path.ends_with(".jsonl.gz")) {
       return tasks::read_json_lines(
           path, split, [this](const tasks::Record& record, trellis_split of) {

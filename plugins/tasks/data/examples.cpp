@@ -1,6 +1,7 @@
 #include "plugins/tasks/data/examples.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/text/lines.hpp"
 
@@ -19,6 +20,13 @@ void name_examples(std::vector<Json>& examples, const std::string& path, trellis
                          fmt::format("{}: the id \"{}\" is there twice; rename one", path, id));
     }
   }
+}
+
+constexpr std::size_t kMostValues = 20;  // of a field, in a message
+
+const std::string& path_of(const DataOptions& options, trellis_split split) {
+  const std::array paths = {&options.train, &options.valid, &options.test};
+  return *paths.at(static_cast<std::size_t>(split));
 }
 
 }  // namespace
@@ -98,21 +106,102 @@ std::vector<Json> read_parallel(const std::string& sources, const std::string& r
   return examples;
 }
 
+Examples::Examples(const DataOptions& options, const std::string& default_prompt, Read read)
+    : options_(options), read_(std::move(read)) {
+  if (!options_.prompt.empty()) training_prompt_.emplace(options_.prompt);
+  test_prompt_ = training_prompt_;
+  if (options_.shots == 0) return;
+  // Training never depends on what is shown in tests.
+  if (!test_prompt_) test_prompt_.emplace(default_prompt);
+  if (test_prompt_->end().empty()) {
+    throw sdk::Failure(TRELLIS_INVALID_ARGUMENT,
+                       "prompt: nothing stands behind {target}, so solved examples would run into "
+                       "one another; end it with \"\\n\\n\", for example");
+  }
+}
+
 const std::vector<Json>& Examples::load(trellis_split split) {
   const auto [found, fresh] = loaded_.try_emplace(split);
-  const auto& path = paths_.at(static_cast<std::size_t>(split));
-  if (!fresh || path.empty()) return found->second;
+  if (!fresh || path_of(options_, split).empty()) return found->second;
   try {
-    found->second = read_(split);
-    if (found->second.empty()) {
-      throw sdk::Failure(TRELLIS_BAD_DATA, fmt::format("{}: holds no example", path));
-    }
-    name_examples(found->second, path, split);
+    found->second = read_split(split);
   } catch (...) {
     loaded_.erase(found);
     throw;
   }
   return found->second;
+}
+
+std::vector<Json> Examples::read_split(trellis_split split) const {
+  const auto& path = path_of(options_, split);
+  auto examples = read_(path, split);
+  if (examples.empty()) {
+    throw sdk::Failure(TRELLIS_BAD_DATA, fmt::format("{}: holds no example", path));
+  }
+  name_examples(examples, path, split);
+  if (split == TRELLIS_SPLIT_TEST) keep_subset(examples);
+  const auto& prompt = split == TRELLIS_SPLIT_TEST ? test_prompt_ : training_prompt_;
+  auto stop = options_.stop;
+  if (prompt) {
+    const auto shots = split == TRELLIS_SPLIT_TEST ? solved_examples(*prompt) : std::string();
+    for (auto& example : examples) example = prompt->prompt(example, shots);
+    if (!prompt->end().empty()) stop.push_back(prompt->end());
+  }
+  for (auto& example : examples) {
+    example.erase("shown");
+    example["max_new_tokens"] = options_.max_new_tokens;
+    if (!stop.empty()) example["stop"] = stop;
+  }
+  return examples;
+}
+
+std::string Examples::solved_examples(const PromptTemplate& prompt) const {
+  if (options_.shots == 0) return {};
+  const auto& path = options_.shots_file.empty() ? options_.train : options_.shots_file;
+  if (path.empty()) {
+    throw sdk::Failure(TRELLIS_INVALID_ARGUMENT,
+                       fmt::format("shots = {}: there are no examples to show; name a file by "
+                                   "`shots_file` or `train`",
+                                   options_.shots));
+  }
+  const auto wanted = static_cast<std::size_t>(options_.shots);
+  auto examples = read_(path, TRELLIS_SPLIT_TRAIN);
+  if (examples.size() < wanted) {
+    throw sdk::Failure(
+        TRELLIS_INVALID_ARGUMENT,
+        fmt::format("shots = {}: {} holds only {} examples", wanted, path, examples.size()));
+  }
+  name_examples(examples, path, TRELLIS_SPLIT_TRAIN);
+  std::string shots;
+  for (std::size_t i = 0; i < wanted; ++i) shots += prompt.solved(examples[i]);
+  return shots;
+}
+
+void Examples::keep_subset(std::vector<Json>& examples) const {
+  for (const auto& condition : options_.where) {
+    const auto equals = condition.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT,
+                         fmt::format("where: \"{}\" is not of the form field=value", condition));
+    }
+    const auto field = condition.substr(0, equals);
+    const auto value = condition.substr(equals + 1);
+    std::set<std::string> values;
+    std::erase_if(examples, [&](const Json& example) {
+      const auto fields = example.value("fields", Json::object());
+      const auto found = fields.find(field);
+      if (found == fields.end()) return true;
+      const auto text = found->is_string() ? found->get<std::string>() : found->dump();
+      if (values.size() < kMostValues) values.insert(text);
+      return text != value;
+    });
+    if (!examples.empty()) continue;
+    throw sdk::Failure(
+        TRELLIS_INVALID_ARGUMENT,
+        fmt::format("where: no test example has {}; {}", condition,
+                    values.empty() ? fmt::format("none has a field \"{}\"", field)
+                                   : fmt::format("its values are: {}", fmt::join(values, ", "))));
+  }
 }
 
 Json common_example(const Record& record) {

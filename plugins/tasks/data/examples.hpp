@@ -5,16 +5,16 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "plugins/tasks/data/prompt.hpp"
 #include "trellis/abi/task.h"
 #include "trellis/sdk/plugin.hpp"
 
 namespace trellis::tasks {
-
-using sdk::Json;
 
 const char* split_name(trellis_split split);
 
@@ -48,21 +48,65 @@ std::vector<Json> read_json_lines(const std::string& path, trellis_split split,
 /// the same number of lines.
 std::vector<Json> read_parallel(const std::string& sources, const std::string& references);
 
-/// The splits of a task.
+/// The settings that all tasks share; a task derives its own from it.
+struct DataOptions {
+  std::string train, valid, test;
+  std::string prompt;
+  std::vector<std::string> where;
+  std::int64_t shots = 0;
+  std::string shots_file;
+  std::vector<std::string> stop;
+  std::int64_t max_new_tokens = 64;
+};
+
+/// Declares those that training depends on; a task's own of that kind follow.
+template <typename Options>
+void declare_data(sdk::Settings<Options>& settings) {
+  settings.group("data")
+      .path("train", &Options::train, "Training examples.")
+      .path("valid", &Options::valid, "Validation examples.")
+      .string("prompt", &Options::prompt,
+              "Template of what a model is shown, with {fields} and {target}; by default the "
+              "example as it is.");
+}
+
+/// Declares those that only evaluation depends on; a task's own of that kind follow.
+template <typename Options>
+void declare_evaluation(sdk::Settings<Options>& settings, const char* test) {
+  settings.group("evaluation")
+      .path("test", &Options::test, test)
+      .strings("where", &Options::where, "Only test examples with these values: field=value.")
+      .integer("shots", &Options::shots, {.at_least = 0, .at_most = 1000},
+               "Solved examples shown before each test example.")
+      .path("shots_file", &Options::shots_file,
+            "Where they are from; by default the training data.")
+      .strings("stop", &Options::stop, "Texts at which the output ends.")
+      .integer("max_new_tokens", &Options::max_new_tokens, {.at_least = 1},
+               "Longest output in tokens, unless the experiment says otherwise.");
+}
+
+/// The splits of a task, as the task's `read` gives them, and then as `DataOptions` want them: a
+/// subset, with solved examples before each, as a prompt. Under the key "shown" `read` may put
+/// fields that are for templates only.
 class Examples {
  public:
-  using Read = std::function<std::vector<Json>(trellis_split split)>;
-  /// `paths`: of train, valid and test; empty for none. `read` is called for those that are there.
-  Examples(std::array<std::string, 3> paths, Read read)
-      : paths_(std::move(paths)), read_(std::move(read)) {}
+  using Read = std::function<std::vector<Json>(const std::string& path, trellis_split split)>;
+  /// `default_prompt`: the template where examples are to be shown with solved ones and `prompt` is
+  /// not given.
+  Examples(const DataOptions& options, const std::string& default_prompt, Read read);
 
   std::uint64_t count(trellis_split split) { return load(split).size(); }
   const Json& example(trellis_split split, std::uint64_t index) { return load(split).at(index); }
 
  private:
   const std::vector<Json>& load(trellis_split split);
+  std::vector<Json> read_split(trellis_split split) const;
+  std::string solved_examples(const PromptTemplate& prompt) const;
+  void keep_subset(std::vector<Json>& examples) const;
 
-  std::array<std::string, 3> paths_;
+  DataOptions options_;
+  std::optional<PromptTemplate> training_prompt_;
+  std::optional<PromptTemplate> test_prompt_;
   Read read_;
   std::map<trellis_split, std::vector<Json>> loaded_;
 };

@@ -1,8 +1,13 @@
 #include "plugins/tasks/data/scoring.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <stdexcept>
 
 #include "core/metrics/text_statistics.hpp"
+#include "core/text/unicode.hpp"
 
 namespace trellis::tasks {
 
@@ -20,13 +25,39 @@ Json score_each(const Json& samples, const std::function<Json(const Scored&)>& s
   Json answers = Json::array();
   for (const auto& sample : samples) {
     const auto& example = sample.at("example");
-    const auto output = sample.at("output").get<std::string>();
+    auto output = sample.at("output").get<std::string>();
     auto tokens = sample.value("tokens", std::vector<std::string>());
     if (sample.value("finish", "") == "eos" && !tokens.empty()) tokens.pop_back();
-    const auto references = example.value("references", std::vector<std::string>());
+    auto references = example.value("references", std::vector<std::string>());
+    if (example.value("fields", Json::object()).value("prompted", false)) {
+      output = text::strip(output);
+      for (auto& reference : references) reference = text::strip(reference);
+    }
     answers.push_back(score({example, output, tokens, references}));
   }
   return answers;
+}
+
+Json score_text(const std::vector<std::string>& names, const std::string& source,
+                const Scored& sample) {
+  const metrics::ScoredText text{source, sample.output, sample.references, sample.tokens};
+  Json scores = Json::object();
+  for (const auto& name : names) {
+    scores[name] = metric_json(metrics::find_metric(name)->of_text(text));
+  }
+  return scores;
+}
+
+std::vector<std::string> chosen_metrics(const std::vector<std::string>& chosen,
+                                        const std::vector<const char*>& known) {
+  if (chosen.empty()) return {known.begin(), known.end()};
+  for (const auto& name : chosen) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    throw sdk::Failure(
+        TRELLIS_INVALID_ARGUMENT,
+        fmt::format("metrics: there is no \"{}\"; there are: {}", name, fmt::join(known, ", ")));
+  }
+  return chosen;
 }
 
 void add_text_statistics(Json& metrics, const Scored& sample) {

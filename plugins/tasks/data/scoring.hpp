@@ -24,8 +24,19 @@ struct Scored {
 Json metric_json(const metrics::SampleValue& value);
 Json metric_json(double value);
 
-/// Asks `score` for {"metrics": ..., "details": ...} of every sample.
+/// Asks `score` for {"metrics": ..., "details": ...} of every sample. Of prompted examples, white
+/// space around the output and around the references is left out.
 Json score_each(const Json& samples, const std::function<Json(const Scored&)>& score);
+
+/// The named metrics, computed from the texts alone; `source` is what the output rewrites. Every
+/// name must be one of core/metrics that can be.
+Json score_text(const std::vector<std::string>& names, const std::string& source,
+                const Scored& sample);
+
+/// What a setting `metrics` chooses among `known`, in its order; all when it is empty. Throws
+/// Failure(invalid_argument) for a name that is not among them.
+std::vector<std::string> chosen_metrics(const std::vector<std::string>& chosen,
+                                        const std::vector<const char*>& known);
 
 /// distinct_1, distinct_2, repetition and length of the generated tokens.
 void add_text_statistics(Json& metrics, const Scored& sample);

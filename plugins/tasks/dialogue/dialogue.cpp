@@ -12,33 +12,30 @@ namespace {
 using namespace trellis;
 using sdk::Json;
 
-struct Options {
-  std::string train, valid, test;
+struct Options : tasks::DataOptions {
+  Options() { stop = {"\n"}; }  // the next turn is somebody else's
   std::int64_t context_turns = 3;
   std::int64_t context_characters = 0;
-  std::int64_t max_new_tokens = 64;
 };
 
-const auto schema =
-    sdk::Settings<Options>()
-        .group("data")
-        .path("train", &Options::train, "Training dialogues, JSON Lines.")
-        .path("valid", &Options::valid, "Validation dialogues.")
-        .integer("context_turns", &Options::context_turns, {.at_least = 1, .at_most = 1000},
-                 "How many turns before the answer the model is shown.")
-        .integer("context_characters", &Options::context_characters, {.at_least = 0},
-                 "Oldest turns are left out while the shown ones are longer; 0 for no limit.")
-        .group("evaluation")
-        .path("test", &Options::test, "Test dialogues.")
-        .integer("max_new_tokens", &Options::max_new_tokens, {.at_least = 1},
-                 "Longest output in tokens, unless the experiment says otherwise.");
+const auto schema = [] {
+  sdk::Settings<Options> settings;
+  tasks::declare_data(settings);
+  settings
+      .integer("context_turns", &Options::context_turns, {.at_least = 1, .at_most = 1000},
+               "How many turns before the answer the model is shown.")
+      .integer("context_characters", &Options::context_characters, {.at_least = 0},
+               "Oldest turns are left out while the shown ones are longer; 0 for no limit.");
+  tasks::declare_evaluation(settings, "Test dialogues, JSON Lines.");
+  return settings;
+}();
 
 class Dialogue {
  public:
   static Json description() {
     return {{"id", "dialogue"},
             {"kind", "task"},
-            {"version", "1.1.0"},
+            {"version", "1.2.0"},
             {"summary", "Answers the last turn of a dialogue."},
             {"reference", "Li et al. 2016 (distinct-n); Li et al. 2017 (turns as examples)"},
             {"metrics", tasks::known_metrics({"chrf", "bleu", "f1", "exact_match", "distinct_1",
@@ -49,17 +46,13 @@ class Dialogue {
 
   explicit Dialogue(const Json& settings)
       : options_(schema.read(settings)),
-        examples_({options_.train, options_.valid, options_.test},
-                  [this](trellis_split split) { return read(split); }) {}
+        examples_(
+            options_, "{source}\n{target}\n\n",
+            [this](const std::string& path, trellis_split split) { return read(path, split); }) {}
 
   std::uint64_t count(trellis_split split) { return examples_.count(split); }
 
-  Json example(trellis_split split, std::uint64_t index) {
-    Json example = examples_.example(split, index);
-    example["max_new_tokens"] = options_.max_new_tokens;
-    example["stop"] = {"\n"};  // the next turn is somebody else's
-    return example;
-  }
+  Json example(trellis_split split, std::uint64_t index) { return examples_.example(split, index); }
 
   Json score(const Json& samples) const {
     return tasks::score_each(samples, [&](const tasks::Scored& sample) {
@@ -77,11 +70,9 @@ class Dialogue {
   }
 
  private:
-  std::vector<Json> read(trellis_split split) const {
-    const std::array paths = {options_.train, options_.valid, options_.test};
+  std::vector<Json> read(const std::string& path, trellis_split split) const {
     return tasks::read_json_lines(
-        paths.at(static_cast<std::size_t>(split)), split,
-        [this](const tasks::Record& record, auto) { return examples_of(record); });
+        path, split, [this](const tasks::Record& record, auto) { return examples_of(record); });
   }
 
   // {"turns": [...]} gives an example for every turn but the first; {"source", "references"} one.

@@ -10,29 +10,25 @@ namespace {
 using namespace trellis;
 using sdk::Json;
 
-struct Options {
-  std::string train, valid, test;
+struct Options : tasks::DataOptions {
+  Options() { max_new_tokens = 96; }
   bool stem = true;
-  std::int64_t max_new_tokens = 96;
 };
 
-const auto schema =
-    sdk::Settings<Options>()
-        .group("data")
-        .path("train", &Options::train, "Training texts with summaries, JSON Lines.")
-        .path("valid", &Options::valid, "Validation texts.")
-        .group("evaluation")
-        .path("test", &Options::test, "Test texts.")
-        .boolean("stem", &Options::stem, "ROUGE compares English word stems.")
-        .integer("max_new_tokens", &Options::max_new_tokens, {.at_least = 1},
-                 "Longest output in tokens, unless the experiment says otherwise.");
+const auto schema = [] {
+  sdk::Settings<Options> settings;
+  tasks::declare_data(settings);
+  tasks::declare_evaluation(settings, "Test texts with summaries, JSON Lines.");
+  settings.boolean("stem", &Options::stem, "ROUGE compares English word stems.");
+  return settings;
+}();
 
 class Summarization {
  public:
   static Json description() {
     return {{"id", "summarization"},
             {"kind", "task"},
-            {"version", "1.0.0"},
+            {"version", "1.1.0"},
             {"summary",
              "Summarizes texts; ROUGE as rouge-score computes it, chrF for languages "
              "that ROUGE does not read."},
@@ -45,16 +41,13 @@ class Summarization {
 
   explicit Summarization(const Json& settings)
       : options_(schema.read(settings)),
-        examples_({options_.train, options_.valid, options_.test},
-                  [this](trellis_split split) { return read(split); }) {}
+        examples_(
+            options_, "{source}\n{target}\n\n",
+            [this](const std::string& path, trellis_split split) { return read(path, split); }) {}
 
   std::uint64_t count(trellis_split split) { return examples_.count(split); }
 
-  Json example(trellis_split split, std::uint64_t index) {
-    Json example = examples_.example(split, index);
-    example["max_new_tokens"] = options_.max_new_tokens;
-    return example;
-  }
+  Json example(trellis_split split, std::uint64_t index) { return examples_.example(split, index); }
 
   Json score(const Json& samples) const {
     return tasks::score_each(samples, [&](const tasks::Scored& sample) {
@@ -71,12 +64,10 @@ class Summarization {
   }
 
  private:
-  std::vector<Json> read(trellis_split split) const {
-    const std::array paths = {options_.train, options_.valid, options_.test};
-    return tasks::read_json_lines(paths.at(static_cast<std::size_t>(split)), split,
-                                  [](const tasks::Record& record, auto) {
-                                    return std::vector{tasks::common_example(record)};
-                                  });
+  std::vector<Json> read(const std::string& path, trellis_split split) const {
+    return tasks::read_json_lines(path, split, [](const tasks::Record& record, auto) {
+      return std::vector{tasks::common_example(record)};
+    });
   }
 
   Options options_;

@@ -11,40 +11,38 @@ namespace {
 using namespace trellis;
 using sdk::Json;
 
-struct Options {
-  std::string train, train_target, valid, valid_target, test, test_target;
+struct Options : tasks::DataOptions {
+  Options() { max_new_tokens = 96; }
+  std::string train_target, valid_target, test_target;
   bool reverse = false;
   std::string target_language;
   std::string tokenizer = "auto";
-  std::int64_t max_new_tokens = 96;
 };
 
-const auto schema =
-    sdk::Settings<Options>()
-        .group("data")
-        .path("train", &Options::train, "Training pairs: JSON Lines, or the sources as text.")
-        .path("train_target", &Options::train_target,
-              "The references of `train`, where that is a text of one sentence a line.")
-        .path("valid", &Options::valid, "Validation pairs.")
-        .path("valid_target", &Options::valid_target, "The references of `valid`.")
-        .boolean("reverse", &Options::reverse,
-                 "Translate from the first reference to the source instead.")
-        .group("evaluation")
-        .path("test", &Options::test, "Test pairs.")
-        .path("test_target", &Options::test_target, "The references of `test`.")
-        .string("target_language", &Options::target_language,
-                "Language code of the references, such as de or zh; chooses the tokenizer.")
-        .choice("tokenizer", &Options::tokenizer, {"auto", "13a", "intl", "zh", "char", "none"},
-                "How BLEU cuts words; auto: zh for Chinese, 13a for all else.")
-        .integer("max_new_tokens", &Options::max_new_tokens, {.at_least = 1},
-                 "Longest output in tokens, unless the experiment says otherwise.");
+const auto schema = [] {
+  sdk::Settings<Options> settings;
+  tasks::declare_data(settings);
+  settings
+      .path("train_target", &Options::train_target,
+            "The references of `train`, where that is a text of one sentence a line.")
+      .path("valid_target", &Options::valid_target, "The references of `valid`.")
+      .boolean("reverse", &Options::reverse,
+               "Translate from the first reference to the source instead.");
+  tasks::declare_evaluation(settings, "Test pairs: JSON Lines, or the sources as text.");
+  settings.path("test_target", &Options::test_target, "The references of `test`.")
+      .string("target_language", &Options::target_language,
+              "Language code of the references, such as de or zh; chooses the tokenizer.")
+      .choice("tokenizer", &Options::tokenizer, {"auto", "13a", "intl", "zh", "char", "none"},
+              "How BLEU cuts words; auto: zh for Chinese, 13a for all else.");
+  return settings;
+}();
 
 class Translation {
  public:
   static Json description() {
     return {{"id", "translation"},
             {"kind", "task"},
-            {"version", "1.0.0"},
+            {"version", "1.1.0"},
             {"summary", "Translates sentences; BLEU and chrF as sacrebleu computes them."},
             {"reference", "Papineni et al. 2002; Post 2018; Popović 2015"},
             {"metrics", tasks::known_metrics({"bleu", "bleu_lowercase", "bleu_tokenized", "chrf",
@@ -56,8 +54,9 @@ class Translation {
 
   explicit Translation(const Json& settings)
       : options_(schema.read(settings)),
-        examples_({options_.train, options_.valid, options_.test},
-                  [this](trellis_split split) { return read(split); }) {
+        examples_(
+            options_, "{source}\n{target}\n\n",
+            [this](const std::string& path, trellis_split split) { return read(path, split); }) {
     bleu_.tokenizer = metrics::bleu_tokenizer(tokenizer_name());
     lowercase_ = bleu_;
     lowercase_.lowercase = true;
@@ -66,11 +65,7 @@ class Translation {
 
   std::uint64_t count(trellis_split split) { return examples_.count(split); }
 
-  Json example(trellis_split split, std::uint64_t index) {
-    Json example = examples_.example(split, index);
-    example["max_new_tokens"] = options_.max_new_tokens;
-    return example;
-  }
+  Json example(trellis_split split, std::uint64_t index) { return examples_.example(split, index); }
 
   Json score(const Json& samples) const {
     return tasks::score_each(samples, [&](const tasks::Scored& sample) {
@@ -94,16 +89,15 @@ class Translation {
     return options_.target_language.starts_with("zh") ? "zh" : "13a";
   }
 
-  std::vector<Json> read(trellis_split split) const {
-    const std::array sources = {options_.train, options_.valid, options_.test};
+  std::vector<Json> read(const std::string& path, trellis_split split) const {
     const std::array targets = {options_.train_target, options_.valid_target, options_.test_target};
-    const auto& source = sources.at(static_cast<std::size_t>(split));
     const auto& target = targets.at(static_cast<std::size_t>(split));
-    auto examples = !target.empty() ? tasks::read_parallel(source, target)
-                                    : tasks::read_json_lines(
-                                          source, split, [](const tasks::Record& record, auto) {
-                                            return std::vector{tasks::common_example(record)};
-                                          });
+    auto examples =
+        !target.empty() && path != options_.shots_file
+            ? tasks::read_parallel(path, target)
+            : tasks::read_json_lines(path, split, [](const tasks::Record& record, auto) {
+                return std::vector{tasks::common_example(record)};
+              });
     if (options_.reverse) {
       for (auto& example : examples) {
         const Json source_text = example["source"];
