@@ -72,6 +72,11 @@ void add_pass_at_k(const Values& passes, std::vector<storage::TrialMetric>& all)
 
 }  // namespace
 
+storage::TrialMetric trial_metric(storage::Reader& reader, const std::string& trial,
+                                  const std::string& name) {
+  return metric_of(name, values_of(reader.sample_metrics(trial, name)));
+}
+
 std::vector<storage::TrialMetric> trial_metrics(storage::Reader& reader, const std::string& trial,
                                                 const nlohmann::json& task_metrics,
                                                 const storage::TrialTotals& totals,

@@ -12,6 +12,10 @@ namespace trellis::experiments {
 /// that order (trellis/abi/task.h).
 nlohmann::json metrics_of_task(const nlohmann::json& description, const nlohmann::json& settings);
 
+/// One metric of the trial's stored samples, with its interval.
+storage::TrialMetric trial_metric(storage::Reader& reader, const std::string& trial,
+                                  const std::string& name);
+
 /// The task's own metrics, what the host adds to them (pass@k beside "passes"), and tokens per
 /// second from the totals. The interval is bootstrapped over examples with a fixed seed, so the
 /// same samples give the same digits.

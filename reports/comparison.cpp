@@ -5,22 +5,18 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <set>
-#include <tuple>
 #include <utility>
 
 #include "core/error.hpp"
 #include "core/metrics/statistics.hpp"
+#include "reports/arm_tests.hpp"
 
 namespace trellis::reports {
 namespace {
 
-constexpr double significance_level = 0.05;
-
-/// All samples of an arm for one metric, by what pairs them.
-using SampleKey = std::tuple<std::uint64_t, std::uint64_t, std::uint32_t>;  // seed, example, sample
-using ArmSamples = std::map<SampleKey, metrics::SampleValue>;
+/// All pairs of more arms than this are too many tests to be worth their correction.
+constexpr std::size_t kMostGrouped = 16;
 
 struct Arm {
   ArmRow row;
@@ -145,11 +141,18 @@ ArmSamples samples_of(storage::Reader& reader, const Arm& arm, const std::string
   return samples;
 }
 
-std::vector<metrics::SampleValue> values_of(const ArmSamples& samples) {
+/// With the examples they are of: samples of one example are not independent.
+struct Values {
+  explicit Values(const ArmSamples& samples) {
+    for (const auto& [key, value] : samples) {
+      values.push_back(value);
+      examples.push_back(std::get<1>(key));
+    }
+  }
+
   std::vector<metrics::SampleValue> values;
-  for (const auto& [key, value] : samples) values.push_back(value);
-  return values;
-}
+  std::vector<std::uint64_t> examples;
+};
 
 /// A metric of the whole trial, such as its speed: the mean over seeds, without an interval.
 Cell trial_cell(const Arm& arm, const std::string& metric) {
@@ -174,7 +177,7 @@ Cell sample_cell(const Arm& arm, const std::string& metric, const ArmSamples& sa
                  const metrics::ResamplingOptions& options) {
   if (samples.empty()) return trial_cell(arm, metric);
   Cell cell;
-  const auto values = values_of(samples);
+  const auto [values, examples] = Values(samples);
   cell.n = static_cast<std::uint64_t>(std::count_if(
       values.begin(), values.end(), [](const auto& value) { return value.value.has_value(); }));
   // What the run stored for a single trial is shown as it is, so that all tools say the same.
@@ -188,48 +191,11 @@ Cell sample_cell(const Arm& arm, const std::string& metric, const ArmSamples& sa
     }
   }
   cell.value = metrics::corpus_value(metric, values);
-  if (const auto interval = metrics::bootstrap_interval(metric, values, options)) {
+  if (const auto interval = metrics::bootstrap_interval(metric, values, options, examples)) {
     cell.low = interval->low;
     cell.high = interval->high;
   }
   return cell;
-}
-
-void test_against(const ArmSamples& baseline, const ArmSamples& candidate, bool one_seed,
-                  const std::string& metric, const metrics::ResamplingOptions& options,
-                  Cell& cell) {
-  std::vector<metrics::SampleValue> left;
-  std::vector<metrics::SampleValue> right;
-  for (const auto& [key, value] : candidate) {
-    auto wanted = key;
-    if (one_seed && !baseline.empty()) std::get<0>(wanted) = std::get<0>(baseline.begin()->first);
-    const auto found = baseline.find(wanted);
-    if (found == baseline.end() || !found->second.value || !value.value) continue;
-    left.push_back(found->second);
-    right.push_back(value);
-  }
-  const auto test = metrics::paired_test(metric, left, right, options);
-  if (!test) return;
-  cell.difference = test->difference;
-  cell.p_value = test->p_value;
-  cell.pairs = test->n;
-}
-
-/// Holm's step-down correction within one column.
-void correct(std::vector<Arm>& arms, std::size_t column) {
-  std::vector<Cell*> tested;
-  for (auto& arm : arms) {
-    if (arm.row.cells[column].p_value) tested.push_back(&arm.row.cells[column]);
-  }
-  std::stable_sort(tested.begin(), tested.end(),
-                   [](const Cell* a, const Cell* b) { return *a->p_value < *b->p_value; });
-  double adjusted = 0;
-  for (std::size_t i = 0; i < tested.size(); ++i) {
-    const auto factor = static_cast<double>(tested.size() - i);
-    adjusted = std::max(adjusted, std::min(1.0, factor * *tested[i]->p_value));
-    tested[i]->adjusted_p = adjusted;
-    tested[i]->significant = adjusted < significance_level;
-  }
 }
 
 int decimals_of(const std::vector<Arm>& arms, std::size_t column) {
@@ -262,35 +228,50 @@ bool comparable(const Arm& a, const Arm& b, const std::string& metric) {
   return definition == nullptr || !definition->counts_tokens || a.tokenizer == b.tokenizer;
 }
 
-TaskTable table_of(storage::Reader& reader, const storage::TaskRecord& task,
-                   std::vector<MetricColumn> columns, std::vector<Arm> arms,
-                   const CompareOptions& options) {
-  metrics::ResamplingOptions resampling{options.resamples, options.seed};
-  auto testing = resampling;
-  // The smallest p-value is 1 / (resamples + 1): it must stay below the level after correction.
-  testing.resamples = std::max(options.resamples, 100 * arms.size());
+/// One task's arms and columns, before anything was computed.
+struct Plan {
+  std::string task;
+  std::vector<MetricColumn> columns;
+  std::vector<Arm> arms;
+};
+
+/// As many tests as the tables will hold at most: what each p-value must be fine enough for.
+std::size_t tests_of(const std::vector<Plan>& plans) {
+  std::size_t tests = 0;
+  for (const auto& plan : plans) {
+    if (!plan.arms.empty()) tests += plan.columns.size() * (plan.arms.size() - 1);
+  }
+  return tests;
+}
+
+bool all_comparable(const std::vector<Arm>& arms, const std::string& metric) {
+  return std::all_of(arms.begin(), arms.end(),
+                     [&](const Arm& arm) { return comparable(arm, arms.front(), metric); });
+}
+
+TaskTable table_of(storage::Reader& reader, Plan plan, const TestOptions& options) {
+  auto& [task, columns, arms] = plan;
+  std::vector<ArmSamples> main_samples;
   for (std::size_t column = 0; column < columns.size(); ++column) {
     const auto& metric = columns[column].name;
-    ArmSamples baseline;
+    std::vector<ArmSamples> samples;
     for (auto& arm : arms) {
-      auto samples = samples_of(reader, arm, metric);
-      auto cell = sample_cell(arm, metric, samples, resampling);
-      if (arm.row.baseline) {
-        baseline = std::move(samples);
-      } else if (comparable(arm, arms.front(), metric)) {
-        test_against(baseline, samples, arms.front().trials.size() == 1, metric, testing, cell);
+      samples.push_back(samples_of(reader, arm, metric));
+      auto cell = sample_cell(arm, metric, samples.back(), options.resampling);
+      if (!arm.row.baseline && comparable(arm, arms.front(), metric)) {
+        test_cell(pair_examples(samples.front(), samples.back()), metric, options, cell);
       }
-      arm.row.cells.push_back(cell);
+      arm.row.cells.push_back(std::move(cell));
     }
-    correct(arms, column);
-    if (std::all_of(arms.begin(), arms.end(),
-                    [&](const Arm& arm) { return comparable(arm, arms.front(), metric); })) {
-      mark_best(arms, column, columns[column].higher_is_better);
-    }
+    if (all_comparable(arms, metric)) mark_best(arms, column, columns[column].higher_is_better);
     columns[column].decimals = decimals_of(arms, column);
+    if (column == 0) main_samples = std::move(samples);
   }
-  TaskTable table{task.label, std::move(columns), {}};
+  const bool grouped = !columns.empty() && columns.front().higher_is_better && arms.size() > 1 &&
+                       arms.size() <= kMostGrouped && all_comparable(arms, columns.front().name);
+  TaskTable table{task, std::move(columns), {}};
   for (auto& arm : arms) table.rows.push_back(std::move(arm.row));
+  if (grouped) group_rows(table, main_samples, options);
   return table;
 }
 
@@ -307,7 +288,8 @@ void require_known(const std::vector<std::string>& wanted, const std::set<std::s
 }  // namespace
 
 Comparison compare(storage::Reader& reader, const CompareOptions& options) {
-  Comparison comparison{reader.experiment(options.experiment), {}};
+  Comparison comparison{reader.experiment(options.experiment), {}, options.power};
+  std::vector<Plan> plans;
   const auto tasks = reader.tasks(comparison.experiment.id);
   const auto trials = reader.trials(comparison.experiment.id);
   const auto failures = reader.failures(comparison.experiment.id);
@@ -339,9 +321,8 @@ Comparison compare(storage::Reader& reader, const CompareOptions& options) {
     } else {
       put_baseline_first(arms, "");
     }
-    comparison.tables.push_back(table_of(reader, task,
-                                         chosen_columns(std::move(columns), options.metrics),
-                                         std::move(arms), options));
+    plans.push_back(
+        {task.label, chosen_columns(std::move(columns), options.metrics), std::move(arms)});
   }
   require_known(options.metrics, metric_names, "metric");
   if (!options.baseline.empty() && !baseline_found) {
@@ -349,6 +330,12 @@ Comparison compare(storage::Reader& reader, const CompareOptions& options) {
                                   "' in this experiment; it has: " +
                                   joined({arm_names.begin(), arm_names.end()}));
   }
+  const TestOptions testing{
+      {options.resamples, options.seed, 0.95}, tests_of(plans), options.power};
+  for (auto& plan : plans) {
+    comparison.tables.push_back(table_of(reader, std::move(plan), testing));
+  }
+  correct(comparison.tables);
   return comparison;
 }
 

@@ -31,6 +31,30 @@ std::string format_cell(const Cell& cell, int decimals) {
   return text;
 }
 
+std::string format_p(double p) {
+  return p < 0.0001 ? "< 0.0001" : fmt::format("{:.4f}", p);
+}
+
+std::vector<std::string> missing_lines(const Comparison& comparison) {
+  std::vector<std::string> lines;
+  for (const auto& table : comparison.tables) {
+    for (const auto& row : table.rows) {
+      for (std::size_t i = 0; i < row.cells.size(); ++i) {
+        const auto& cell = row.cells[i];
+        if (cell.only_here + cell.only_baseline == 0) continue;
+        lines.push_back(
+            fmt::format("{}, {} × {}, {}: of {} examples {} have no value in the baseline and {} "
+                        "none in this arm; "
+                        "the test is over the other {}",
+                        table.task, row.model, row.strategy, table.columns[i].name,
+                        cell.pairs + cell.only_here + cell.only_baseline, cell.only_here,
+                        cell.only_baseline, cell.pairs));
+      }
+    }
+  }
+  return lines;
+}
+
 std::string format_state(const ArmRow& row) {
   std::string text;
   if (row.failed || row.incomplete) {

@@ -78,6 +78,10 @@ std::vector<Column> columns_of(const TaskTable& table) {
       column.fields.push_back({std::move(text), paint_of(row.cells[i], table.columns[i])});
     }
   }
+  if (!table.rows.empty() && !table.rows.front().group.empty()) {
+    auto& group = columns.emplace_back(Column{"group", false, {}, 0});
+    for (const auto& row : table.rows) group.fields.push_back({row.group, Paint::plain});
+  }
   Column n{"n", true, {}, 0};
   Column state{"", false, {}, 0};
   for (const auto& row : table.rows) {
@@ -166,7 +170,11 @@ std::string terminal_text(const Comparison& comparison, const TerminalOptions& o
   }
   text +=
       "\n± half of the 95 % bootstrap interval; * differs from the baseline over the same\n"
-      "samples (paired approximate randomization, Holm-corrected, p < 0.05)\n";
+      "examples (paired approximate randomization, of pass or fail McNemar's test; Holm-corrected\n"
+      "over all tests shown, p < 0.05); arms that share a group's letter do not differ in the "
+      "first\n"
+      "metric\n";
+  for (const auto& line : missing_lines(comparison)) text += fmt::format("{}\n", line);
   return text;
 }
 

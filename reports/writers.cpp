@@ -43,7 +43,7 @@ std::string markdown(const Comparison& comparison) {
       text += fmt::format(" {}{} |", markdown_text(column.name), arrow);
       rule += " ---: |";
     }
-    text += " n | |\n" + rule + " ---: | --- |\n";
+    text += " group | n | |\n" + rule + " --- | ---: | --- |\n";
     for (const auto& row : table.rows) {
       text += fmt::format("| {} | {} |", markdown_text(row.model), markdown_text(row.strategy));
       for (std::size_t i = 0; i < row.cells.size(); ++i) {
@@ -52,12 +52,19 @@ std::string markdown(const Comparison& comparison) {
       }
       auto state = format_state(row);
       if (row.baseline) state = state.empty() ? "baseline" : fmt::format("baseline, {}", state);
-      text += fmt::format(" {} | {} |\n", row.stored_samples, state);
+      text += fmt::format(" {} | {} | {} |\n", row.group, row.stored_samples, state);
     }
   }
-  return text +
-         "\n± half of the 95 % bootstrap interval; \\* differs from the baseline over the same "
-         "samples (paired approximate randomization, Holm-corrected, p < 0.05); best in bold.\n";
+  text +=
+      "\n± half of the 95 % bootstrap interval; \\* differs from the baseline over the same "
+      "examples "
+      "(paired approximate randomization, of pass or fail McNemar's test; Holm-corrected over all "
+      "tests shown, p < 0.05); best in bold; arms that share a group's letter do not differ in the "
+      "first metric.\n";
+  for (const auto& line : missing_lines(comparison)) {
+    text += fmt::format("\n{}.\n", markdown_text(line));
+  }
+  return text;
 }
 
 std::string shortest(const std::optional<double>& value) {
@@ -71,12 +78,36 @@ std::string joined(const std::vector<std::string>& parts) {
 /// One line a cell: what a spreadsheet or a plotting program wants.
 std::string csv(const Comparison& comparison) {
   std::string text;
-  storage::append_csv_row(
-      {"experiment", "task",        "model", "strategy", "baseline",       "metric",
-       "value",      "low",         "high",  "n",        "difference",     "p_value",
-       "adjusted_p", "significant", "pairs", "best",     "stored_samples", "expected_samples",
-       "failures",   "state",       "trials"},
-      text);
+  storage::append_csv_row({"experiment",
+                           "task",
+                           "model",
+                           "strategy",
+                           "baseline",
+                           "metric",
+                           "value",
+                           "low",
+                           "high",
+                           "n",
+                           "difference",
+                           "p_value",
+                           "adjusted_p",
+                           "significant",
+                           "pairs",
+                           "best",
+                           "stored_samples",
+                           "expected_samples",
+                           "failures",
+                           "state",
+                           "trials",
+                           "difference_low",
+                           "difference_high",
+                           "test",
+                           "effect_size",
+                           "pairs_needed",
+                           "only_here",
+                           "only_baseline",
+                           "group"},
+                          text);
   const auto yes = [](bool value) { return std::string(value ? "1" : "0"); };
   for (const auto& table : comparison.tables) {
     for (const auto& row : table.rows) {
@@ -104,7 +135,15 @@ std::string csv(const Comparison& comparison) {
                                  row.failed       ? "failed"
                                  : row.incomplete ? "incomplete"
                                                   : "done",
-                                 joined(row.trials)},
+                                 joined(row.trials),
+                                 shortest(cell.difference_low),
+                                 shortest(cell.difference_high),
+                                 cell.test,
+                                 shortest(cell.effect_size),
+                                 shortest(cell.pairs_needed),
+                                 std::to_string(cell.only_here),
+                                 std::to_string(cell.only_baseline),
+                                 row.group},
                                 text);
       }
     }
@@ -121,6 +160,7 @@ Json json_row(const TaskTable& table, const ArmRow& row) {
            {"strategy", row.strategy},
            {"strategy_plugin", row.strategy_plugin},
            {"baseline", row.baseline},
+           {"group", row.group},
            {"state", row.failed       ? "failed"
                      : row.incomplete ? "incomplete"
                                       : "done"},
@@ -137,9 +177,16 @@ Json json_row(const TaskTable& table, const ArmRow& row) {
                                              {"high", or_null(cell.high)},
                                              {"n", cell.n},
                                              {"difference", or_null(cell.difference)},
+                                             {"difference_low", or_null(cell.difference_low)},
+                                             {"difference_high", or_null(cell.difference_high)},
+                                             {"test", cell.test},
                                              {"p_value", or_null(cell.p_value)},
                                              {"adjusted_p", or_null(cell.adjusted_p)},
+                                             {"effect_size", or_null(cell.effect_size)},
                                              {"pairs", cell.pairs},
+                                             {"pairs_needed", or_null(cell.pairs_needed)},
+                                             {"only_here", cell.only_here},
+                                             {"only_baseline", cell.only_baseline},
                                              {"significant", cell.significant},
                                              {"best", cell.best}};
   }

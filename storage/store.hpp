@@ -187,6 +187,9 @@ class Store {
   void put_samples(const std::string& trial, const std::vector<SampleRecord>& samples);
   /// Replaces the metrics and details of stored samples (`trellis score`).
   void put_sample_metrics(const std::string& trial, const std::vector<SampleRecord>& samples);
+  /// Adds metrics to stored samples, or replaces those of the same name; texts, details and other
+  /// metrics stay.
+  void add_sample_metrics(const std::string& trial, const std::vector<SampleRecord>& samples);
   void put_trial_metrics(const std::string& trial, const std::vector<TrialMetric>& metrics);
   void put_trial_totals(const std::string& trial, const TrialTotals& totals);
   void put_sweep(const std::string& model, const std::string& task, const SweepTotals& totals);

@@ -69,6 +69,20 @@ void put_metrics(Connection& connection, std::int64_t sample,
   }
 }
 
+/// The key of a sample that is stored.
+std::int64_t row_of(Connection& connection, const std::string& trial, std::int64_t key,
+                    const SampleRecord& sample) {
+  auto query = connection.query(
+      "SELECT sample FROM samples WHERE trial = ? AND example_index = ? AND sample_index = ?");
+  query.integer(key).count(sample.example_index).integer(sample.sample_index);
+  if (!query.step()) {
+    throw Error(Fault::usage, connection.path().string() + ": trial " + trial + " has no sample " +
+                                  std::to_string(sample.sample_index) + " of example " +
+                                  std::to_string(sample.example_index));
+  }
+  return query.integer_at(0);
+}
+
 std::int64_t put_sample(Connection& connection, std::int64_t trial, const SampleRecord& sample) {
   const auto example = put_example(connection, sample);
   const auto details = sample.details.is_null() ? std::string() : to_text(sample.details);
@@ -125,24 +139,29 @@ void Store::put_samples(const std::string& trial, const std::vector<SampleRecord
   });
 }
 
+void Store::add_sample_metrics(const std::string& trial, const std::vector<SampleRecord>& samples) {
+  auto& connection = implementation_->connection;
+  connection.transaction([&] {
+    const auto key = implementation_->trial_key(trial);
+    for (const auto& sample : samples) {
+      const auto row = row_of(connection, trial, key, sample);
+      for (const auto& [name, metric] : sample.metrics) {
+        connection.query("DELETE FROM sample_metrics WHERE sample = ? AND metric = ?")
+            .integer(row)
+            .text(name)
+            .run();
+      }
+      put_metrics(connection, row, sample.metrics);
+    }
+  });
+}
+
 void Store::put_sample_metrics(const std::string& trial, const std::vector<SampleRecord>& samples) {
   auto& connection = implementation_->connection;
   connection.transaction([&] {
     const auto key = implementation_->trial_key(trial);
     for (const auto& sample : samples) {
-      std::int64_t row = 0;
-      {
-        auto query = connection.query(
-            "SELECT sample FROM samples WHERE trial = ? AND example_index = ? AND sample_index = "
-            "?");
-        query.integer(key).count(sample.example_index).integer(sample.sample_index);
-        if (!query.step()) {
-          throw Error(Fault::usage, connection.path().string() + ": trial " + trial +
-                                        " has no sample " + std::to_string(sample.sample_index) +
-                                        " of example " + std::to_string(sample.example_index));
-        }
-        row = query.integer_at(0);
-      }
+      const auto row = row_of(connection, trial, key, sample);
       const auto details = sample.details.is_null() ? std::string() : to_text(sample.details);
       connection.query("UPDATE samples SET details = ? WHERE sample = ?")
           .text_or_null(details.empty() ? nullptr : &details)

@@ -32,18 +32,6 @@ std::size_t closest_length(std::size_t length, const std::vector<std::u32string>
   return closest;
 }
 
-/// For each n-gram the most that one reference has.
-NgramCounts most_in_one(const std::vector<std::u32string>& references, std::size_t n) {
-  NgramCounts most;
-  for (const auto& reference : references) {
-    for (const auto& [ngram, count] : count_ngrams(reference, n)) {
-      auto& known = most[ngram];
-      known = std::max(known, count);
-    }
-  }
-  return most;
-}
-
 double smoothing_value(const BleuOptions& options) {
   return options.smoothing_value.value_or(options.smoothing == BleuSmoothing::floor ? 0.1 : 1.0);
 }
@@ -77,9 +65,9 @@ std::vector<double> bleu_statistics(std::string_view output,
   std::vector<double> statistics(2 + 2 * options.max_order, 0.0);
   statistics[0] = static_cast<double>(hypothesis.size());
   statistics[1] = static_cast<double>(closest_length(hypothesis.size(), numbered));
+  const auto matches = clipped_matches(hypothesis, numbered, options.max_order);
   for (std::size_t n = 1; n <= options.max_order; ++n) {
-    const auto matches = common_ngrams(count_ngrams(hypothesis, n), most_in_one(numbered, n));
-    statistics[1 + n] = static_cast<double>(matches);
+    statistics[1 + n] = static_cast<double>(matches[n - 1]);
     statistics[1 + options.max_order + n] = static_cast<double>(ngram_total(hypothesis.size(), n));
   }
   return statistics;

@@ -13,8 +13,8 @@ bool is_ascii_punctuation(char c) {
          (c >= '{' && c <= '~');
 }
 
-/// Words; of each at most one punctuation mark is cut off, the last character if it is one, else
-/// the first.
+/// Words; of each at most one punctuation mark is cut off, the last character
+/// if it is one, else the first.
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> words;
   for (const auto word : text::split_white_space(text)) {
@@ -39,37 +39,30 @@ std::u32string characters_of(std::string_view text, bool whitespace) {
   return characters;
 }
 
-/// Counts of every order, characters first.
-std::vector<NgramCounts> all_counts(std::string_view text, const ChrfOptions& options,
-                                    TokenNumbers& numbers) {
-  std::vector<NgramCounts> counts;
-  const auto characters = characters_of(text, options.whitespace);
-  for (std::size_t n = 1; n <= options.character_order; ++n) {
-    counts.push_back(count_ngrams(characters, n));
-  }
-  if (options.word_order == 0) return counts;
-  const auto words = numbers.of(words_of(text));
-  for (std::size_t n = 1; n <= options.word_order; ++n) counts.push_back(count_ngrams(words, n));
-  return counts;
+/// One text, as what its n-grams are made of.
+struct Units {
+  std::u32string characters;
+  std::u32string words;
+};
+
+Units units_of(std::string_view text, const ChrfOptions& options, TokenNumbers& numbers) {
+  Units units{characters_of(text, options.whitespace), {}};
+  if (options.word_order > 0) units.words = numbers.of(words_of(text));
+  return units;
 }
 
-double total_of(const NgramCounts& counts) {
-  std::size_t total = 0;
-  for (const auto& [ngram, count] : counts) total += count;
-  return static_cast<double>(total);
-}
-
-std::vector<double> compare(const std::vector<NgramCounts>& output,
-                            const std::vector<NgramCounts>& reference) {
-  std::vector<double> statistics;
-  statistics.reserve(3 * output.size());
-  for (std::size_t i = 0; i < output.size(); ++i) {
-    // The output's n-grams of an order that the reference is too short for do not count.
-    statistics.push_back(reference[i].empty() ? 0.0 : total_of(output[i]));
-    statistics.push_back(total_of(reference[i]));
-    statistics.push_back(static_cast<double>(common_ngrams(output[i], reference[i])));
+void append(std::u32string_view output, const std::u32string& reference, std::size_t orders,
+            std::vector<double>& statistics) {
+  const auto matches = clipped_matches(output, {&reference, 1}, orders);
+  for (std::size_t n = 1; n <= orders; ++n) {
+    const auto in_reference = ngram_total(reference.size(), n);
+    // The output's n-grams of an order that the reference is too short for do
+    // not count.
+    const auto in_output = in_reference == 0 ? 0 : ngram_total(output.size(), n);
+    statistics.push_back(static_cast<double>(in_output));
+    statistics.push_back(static_cast<double>(in_reference));
+    statistics.push_back(static_cast<double>(matches[n - 1]));
   }
-  return statistics;
 }
 
 }  // namespace
@@ -84,11 +77,15 @@ std::vector<double> chrf_statistics(std::string_view output,
     for (auto& text : texts) text = text::to_lower(text);
   }
   TokenNumbers numbers;
-  const auto output_counts = all_counts(texts.front(), options, numbers);
+  const auto output_units = units_of(texts.front(), options, numbers);
   std::vector<double> best;
   double best_score = -1;
   for (std::size_t i = 1; i < texts.size(); ++i) {
-    auto statistics = compare(output_counts, all_counts(texts[i], options, numbers));
+    const auto reference_units = units_of(texts[i], options, numbers);
+    std::vector<double> statistics;
+    append(output_units.characters, reference_units.characters, options.character_order,
+           statistics);
+    append(output_units.words, reference_units.words, options.word_order, statistics);
     const double score = chrf_score(statistics, options);
     if (score <= best_score) continue;
     best_score = score;
@@ -123,7 +120,8 @@ double chrf_score(std::span<const double> statistics, const ChrfOptions& options
   if (effective_orders == 0 || precision_sum + recall_sum == 0) return 0;
   const double precision = precision_sum / effective_orders;
   const double recall = recall_sum / effective_orders;
-  // In sacrebleu's order of operations: rounding decides between references that are equally good.
+  // In sacrebleu's order of operations: rounding decides between references
+  // that are equally good.
   const double f = (1 + factor) * precision * recall / (factor * precision + recall);
   return 100 * f;
 }

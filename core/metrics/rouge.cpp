@@ -22,7 +22,8 @@ RougeScore score_of(std::size_t hits, std::size_t target, std::size_t prediction
   return score;
 }
 
-/// Lengths of the longest common subsequences of all beginnings: [(a + 1) * (b + 1)].
+/// Lengths of the longest common subsequences of all beginnings: [(a + 1) * (b
+/// + 1)].
 std::vector<std::uint32_t> subsequence_lengths(std::u32string_view a, std::u32string_view b) {
   const std::size_t width = b.size() + 1;
   std::vector<std::uint32_t> lengths((a.size() + 1) * width, 0);
@@ -36,8 +37,9 @@ std::vector<std::uint32_t> subsequence_lengths(std::u32string_view a, std::u32st
   return lengths;
 }
 
-/// Marks the positions of `target` that a longest common subsequence with `prediction` takes. Which
-/// of several is taken matters for the union, so the way back is rouge-score's.
+/// Marks the positions of `target` that a longest common subsequence with
+/// `prediction` takes. Which of several is taken matters for the union, so the
+/// way back is rouge-score's.
 void mark_subsequence(std::u32string_view target, std::u32string_view prediction,
                       std::vector<bool>& marked) {
   const auto lengths = subsequence_lengths(target, prediction);
@@ -119,7 +121,7 @@ RougeScore rouge_n(std::span<const std::string> target, std::span<const std::str
   TokenNumbers numbers;
   const auto a = numbers.of(target);
   const auto b = numbers.of(prediction);
-  return score_of(common_ngrams(count_ngrams(a, n), count_ngrams(b, n)), ngram_total(a.size(), n),
+  return score_of(clipped_matches(b, {&a, 1}, n).back(), ngram_total(a.size(), n),
                   ngram_total(b.size(), n));
 }
 

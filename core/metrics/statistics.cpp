@@ -362,7 +362,8 @@ std::optional<PairedTest> paired_test(std::string_view metric,
       return test;
     }
   }
-  test.p_value = randomization_p(systems, options.resamples, swaps_from(random));
+  test.p_value = randomization_p(systems, options.trials > 0 ? options.trials : options.resamples,
+                                 swaps_from(random));
   return test;
 }
 

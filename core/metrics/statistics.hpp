@@ -27,6 +27,7 @@ struct ResamplingOptions {
   std::size_t resamples = 1000;
   std::uint64_t seed = 12345;
   double confidence = 0.95;
+  std::size_t trials = 0;  ///< of randomization; 0: as many as resamples
 };
 
 using Clusters = std::span<const std::uint64_t>;

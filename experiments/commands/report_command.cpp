@@ -5,6 +5,7 @@
 #include "experiments/commands/commands.hpp"
 #include "reports/comparison.hpp"
 #include "reports/html_report.hpp"
+#include "reports/test_table.hpp"
 #include "reports/writers.hpp"
 
 namespace trellis::experiments {
@@ -16,6 +17,7 @@ struct ReportArguments {
   fs::path database;
   fs::path output;
   std::string format = "terminal";
+  bool tests = false;
   reports::CompareOptions compare;
 };
 
@@ -28,13 +30,21 @@ void add_compare_options(CLI::App& command, ReportArguments& arguments) {
       ->take_all();
   command.add_option("--baseline", arguments.compare.baseline,
                      "\"model\", \"strategy\" or \"model/strategy\"; by default the first arm");
+  command
+      .add_option("--power", arguments.compare.power,
+                  "For which the number of needed pairs is told; 0.8 by default")
+      ->check(CLI::Range(0.01, 0.9999));
 }
 
 void compare(const ReportArguments& arguments) {
   const auto format = reports::format_from(arguments.format);
   auto reader = storage::Reader::open(arguments.database);
-  reports::write_comparison(reports::compare(reader, arguments.compare), format,
-                            reports::terminal_options(STDOUT_FILENO), std::cout);
+  const auto comparison = reports::compare(reader, arguments.compare);
+  reports::write_comparison(comparison, format, reports::terminal_options(STDOUT_FILENO),
+                            std::cout);
+  if (arguments.tests && format == reports::Format::terminal) {
+    std::cout << reports::test_table(comparison);
+  }
 }
 
 void report(const ReportArguments& arguments) {
@@ -55,6 +65,9 @@ void add_report_commands(CLI::App& app, CommandContext&) {
       app.add_subcommand("compare", "Prints model × strategy × task tables, the baseline first");
   add_compare_options(*compare_command, *arguments);
   compare_command->add_option("--format", arguments->format, "terminal, markdown, csv or json");
+  compare_command->add_flag(
+      "--tests", arguments->tests,
+      "Also prints every test: intervals, p-values, effect sizes, pairs needed");
   compare_command->callback([arguments] { compare(*arguments); });
 
   auto* report_command = app.add_subcommand("report", "Writes one self-contained HTML file");

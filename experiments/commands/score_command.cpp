@@ -1,10 +1,12 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <iostream>
 #include <map>
 
 #include "experiments/commands/commands.hpp"
 #include "experiments/environment.hpp"
+#include "experiments/score_texts.hpp"
 #include "experiments/survey.hpp"
 #include "experiments/trial_metrics.hpp"
 
@@ -16,10 +18,24 @@ namespace fs = std::filesystem;
 struct ScoreArguments {
   fs::path database;
   std::string experiment;
+  std::vector<std::string> metrics;
 };
+
+// By metrics that need nothing but the texts.
+int score_by_metrics(const ScoreArguments& arguments) {
+  require_text_metrics(arguments.metrics);
+  auto reader = storage::Reader::open(arguments.database);
+  const auto experiment = reader.experiment(arguments.experiment);
+  auto store = storage::Store::open(arguments.database);
+  const auto scored = score_texts(reader, store, experiment.id, arguments.metrics,
+                                  static_cast<std::size_t>(processor_count()));
+  std::cout << fmt::format("{} samples scored by {}\n", scored, fmt::join(arguments.metrics, ", "));
+  return 0;
+}
 
 // Scores every stored sample anew with today's task plugins; no model is loaded.
 int score(const CommandContext& context, const ScoreArguments& arguments) {
+  if (!arguments.metrics.empty()) return score_by_metrics(arguments);
   const auto stop_requests = count_stop_signals();
   const auto registry = context.make_registry();
   auto reader = storage::Reader::open(arguments.database);
@@ -73,6 +89,10 @@ void add_score_command(CLI::App& app, CommandContext& context) {
   auto* command = app.add_subcommand("score", "Scores stored outputs anew; loads no model");
   command->add_option("database", arguments->database, "The database")->required();
   command->add_option("--experiment", arguments->experiment, "By default the one that ran last");
+  command
+      ->add_option("--metric", arguments->metrics,
+                   "Adds these metrics, computed from the stored texts alone; asks no task plugin")
+      ->take_all();
   command->callback([&context, arguments] { context.exit_code = score(context, *arguments); });
 }
 

@@ -42,6 +42,8 @@ std::string scrolling(const std::string& label, const std::string& table);
 std::string_view style_sheet();
 std::string summary(const Data& data);
 std::string leaderboard(const Data& data);
+/// All tests of a table, folded away: differences, intervals, p-values, effect sizes, pairs needed.
+std::string tests(const Data& data, const TaskTable& table);
 std::string quality_and_diversity(const Data& data);
 std::string training_curves(storage::Reader& reader, const Data& data);
 /// Fills data.sample_anchors.

@@ -107,7 +107,8 @@ std::string head_of(const TaskTable& table) {
     if (i == 0) text += "<td><span class=\"hidden\">interval drawn</span></td>";
   }
   return text +
-         "<th scope=\"col\" class=\"number\">n</th><th scope=\"col\">state</th></tr></thead>\n";
+         "<th scope=\"col\">group</th><th scope=\"col\" class=\"number\">n</th><th "
+         "scope=\"col\">state</th></tr></thead>\n";
 }
 
 std::string cell_markup(const Data& data, const TaskTable& table, const ArmRow& row,
@@ -136,7 +137,7 @@ std::string row_markup(const Data& data, const TaskTable& table, const ArmRow& r
     text += cell_markup(data, table, row, i);
     if (i == 0) text += fmt::format("<td>{}</td>", whisker(row.cells[i], low, high));
   }
-  text += fmt::format("<td class=\"number\">{}</td><td>", row.stored_samples);
+  text += fmt::format("<td>{}</td><td class=\"number\">{}</td><td>", row.group, row.stored_samples);
   if (row.baseline) text += "<span class=\"badge\">baseline</span> ";
   const auto state = format_state(row);
   if (!state.empty()) text += fmt::format("<span class=\"bad\">{}</span>", state);
@@ -196,8 +197,12 @@ std::string leaderboard(const Data& data) {
   std::string text =
       "<section aria-labelledby=\"leaderboard\"><h2 id=\"leaderboard\">Leaderboard</h2>\n<p>Values "
       "with half of their 95 % bootstrap interval. ★ is the best of its column. <span "
-      "class=\"star\">*</span> differs from the baseline over the same samples (paired approximate "
-      "randomization, Holm-corrected, p &lt; 0.05). Every value leads to its trial.</p>\n";
+      "class=\"star\">*</span> differs from the baseline over the same examples (paired "
+      "approximate "
+      "randomization, of pass or fail McNemar's test; Holm-corrected over all tests shown, p &lt; "
+      "0.05). Arms that share a group's letter do not differ in the metric by which they are "
+      "ranked. "
+      "Every value leads to its trial.</p>\n";
   for (const auto& table : data.comparison.tables) {
     text += fmt::format("<h3><bdi>{}</bdi></h3>\n", escape(table.task));
     if (table.rows.empty()) {
@@ -220,6 +225,7 @@ std::string leaderboard(const Data& data) {
       markup += row_markup(data, table, *row, has_place ? std::to_string(++place) : "–");
     }
     text += scrolling("Leaderboard of " + table.task, markup + "</tbody></table>");
+    text += tests(data, table);
   }
   return text + "</section>\n";
 }

@@ -121,6 +121,17 @@ class DatabaseTest(RunCase):
         (self.path / "x.db").chmod(0o444)
         self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY), 1, "x.db: is read-only")
 
+    def test_stored_outputs_are_scored_by_other_metrics(self):
+        self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY), 0)
+        self.assert_ends(self.trellis("score", "x.db", "--metric", "blue"), 2,
+                         '--metric blue: no metric of texts has this name; did you mean "bleu"?')
+        before = self.trellis("compare", "x.db", "--metric", "bleu").stdout
+        self.assert_ends(self.trellis("score", "x.db", "--metric", "ter", "--metric", "zipf"), 0,
+                         "scored by ter, zipf")
+        self.assert_ends(self.trellis("compare", "x.db", "--metric", "ter", "--metric", "zipf"), 0,
+                         "ter", "zipf")
+        self.assertEqual(self.trellis("compare", "x.db", "--metric", "bleu").stdout, before)
+
     def test_a_newer_schema_is_refused(self):
         self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY), 0)
         connection = sqlite3.connect(self.path / "x.db")

@@ -8,7 +8,9 @@
 #include <sstream>
 
 #include "core/error.hpp"
+#include "reports/arm_tests.hpp"
 #include "reports/html_report.hpp"
+#include "reports/test_table.hpp"
 #include "reports/writers.hpp"
 #include "tests/unit/storage_fixture.hpp"
 
@@ -122,6 +124,55 @@ TEST_F(ComparisonTest, TheBaselineAndMetricsCanBeChosen) {
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), AllOf(HasSubstr("no metric 'qualty'"), HasSubstr("quality")));
   }
+}
+
+TEST(PairedExamples, TakeTheMeanOfAnExamplesSamples) {
+  // Seed, example, sample. Example 1 has two samples on one side; 2 and 3 are on one side only, 3
+  // because its value is undefined.
+  const ArmSamples baseline{{{1, 1, 0}, {0.5, {1, 2}}}, {{1, 2, 0}, {1, {1, 1}}}};
+  const ArmSamples candidate{{{1, 1, 0}, {0, {2, 4}}},
+                             {{1, 1, 1}, {1, {4, 8}}},
+                             {{2, 3, 0}, {1, {1, 1}}},
+                             {{1, 2, 0}, {std::nullopt, {}}}};
+  const auto pairs = pair_examples(baseline, candidate);
+  ASSERT_EQ(pairs.baseline.size(), 1U);
+  EXPECT_EQ(pairs.baseline[0].value, 0.5);
+  EXPECT_EQ(pairs.candidate[0].value, 0.5);
+  EXPECT_EQ(pairs.candidate[0].statistics, (std::vector<double>{3, 6}));
+  EXPECT_EQ(pairs.only_baseline, 1U);
+  EXPECT_EQ(pairs.only_candidate, 1U);
+}
+
+TEST_F(ComparisonTest, SaysWhatTellsArmsApartAndWhatWouldBeNeeded) {
+  fill(characters_, characters_);
+  const auto found = table();
+  EXPECT_EQ(found.rows[0].group, "b");  // the worse one, though it is the baseline
+  EXPECT_EQ(found.rows[1].group, "a");
+  const auto& cell = found.rows[1].cells[0];
+  EXPECT_EQ(cell.test, "McNemar");
+  EXPECT_NEAR(*cell.p_value, 2.0 / 1024, 1e-12);
+  // Three metrics of one arm are three tests, of which this is one of the two smallest.
+  EXPECT_GE(*cell.adjusted_p, 2 * *cell.p_value - 1e-12);
+  EXPECT_FALSE(cell.effect_size);  // all examples differ by the same
+  EXPECT_EQ(cell.difference_low, 1.0);
+}
+
+TEST_F(ComparisonTest, ReportsExamplesThatOneSideLacks) {
+  fill(characters_, characters_);
+  auto store = storage::Store::open(path_, fixed_clock());
+  auto sample = sample_record(kSamples - 1, 1, "out");
+  sample.metrics["quality"] = {std::nullopt, {}};
+  store.put_samples("t2", {sample});
+  auto reader = storage::Reader::open(path_);
+  const auto comparison = compare(reader, {});
+  EXPECT_EQ(comparison.tables[0].rows[1].cells[0].only_baseline, 1U);
+  EXPECT_EQ(comparison.tables[0].rows[1].cells[0].pairs, kSamples - 1);
+  std::ostringstream out;
+  write_comparison(comparison, Format::terminal, {}, out);
+  EXPECT_THAT(out.str(),
+              HasSubstr("label-good × greedy, quality: of 10 examples 0 have no value in "
+                        "the baseline and 1 none in this arm; the test is over the other 9"));
+  EXPECT_THAT(test_table(comparison), HasSubstr("McNemar"));
 }
 
 TEST_F(ComparisonTest, WrittenTablesHoldTheValues) {
