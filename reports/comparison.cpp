@@ -206,21 +206,27 @@ int decimals_of(const std::vector<Arm>& arms, std::size_t column) {
   return decimals_for(largest);
 }
 
+/// Means of unlike numbers of equal values differ in their last bits.
+bool alike(double a, double b) {
+  return std::abs(a - b) <= 1e-9 * std::max(std::abs(a), std::abs(b));
+}
+
 void mark_best(std::vector<Arm>& arms, std::size_t column, std::optional<bool> higher_is_better) {
   if (!higher_is_better) return;
   std::optional<double> best;
-  std::set<double> values;
   for (const auto& arm : arms) {
     const auto& value = arm.row.cells[column].value;
-    if (!value) continue;
-    values.insert(*value);
-    if (!best || (*higher_is_better ? *value > *best : *value < *best)) best = value;
+    if (value && (!best || (*higher_is_better ? *value > *best : *value < *best))) best = value;
   }
-  const bool differ = arms.size() == 1 || values.size() > 1;
-  for (auto& arm : arms) {
-    auto& cell = arm.row.cells[column];
-    cell.best = differ && best && cell.value == best;
-  }
+  const auto is_best = [&](const Arm& arm) {
+    const auto& value = arm.row.cells[column].value;
+    return best && value && alike(*value, *best);
+  };
+  const bool differ =
+      arms.size() == 1 || std::any_of(arms.begin(), arms.end(), [&](const Arm& arm) {
+        return arm.row.cells[column].value && !is_best(arm);
+      });
+  for (auto& arm : arms) arm.row.cells[column].best = differ && is_best(arm);
 }
 
 bool comparable(const Arm& a, const Arm& b, const std::string& metric) {
