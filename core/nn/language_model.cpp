@@ -268,6 +268,11 @@ bool LanguageModel::has_text(std::int32_t token) const {
   return static_cast<std::size_t>(token) < tokenizer().vocab_size();
 }
 
+std::string LanguageModel::token_bytes(std::int32_t token) const {
+  check_tokens({&token, 1});
+  return tokenizer().token_bytes(token);
+}
+
 void LanguageModel::check_tokens(std::span<const std::int32_t> tokens) const {
   const auto vocab = static_cast<std::int32_t>(vocab_size_);
   for (const std::int32_t token : tokens)

@@ -80,6 +80,7 @@ class LanguageModel {
   std::vector<std::int32_t> encode(std::string_view text) const;
   std::string decode(std::span<const std::int32_t> tokens) const;
   std::string token_text(std::int32_t token) const;
+  std::string token_bytes(std::int32_t token) const;
 
   std::unique_ptr<NetworkState> open(std::span<const std::int32_t> encoder_tokens);
   void feed(std::span<const FeedRequest> requests);

@@ -75,6 +75,10 @@ std::string SdkModel::token_text(std::int32_t token) const {
   return model_.token_text(token);
 }
 
+std::string SdkModel::token_bytes(std::int32_t token) const {
+  return model_.token_bytes(token);
+}
+
 std::unique_ptr<sdk::State> SdkModel::open_state(std::span<const std::int32_t> encoder_tokens) {
   return std::make_unique<PluginState>(model_.open(encoder_tokens));
 }

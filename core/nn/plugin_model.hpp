@@ -21,7 +21,10 @@
 namespace trellis::nn {
 
 /// Translates between the SDK's classes and LanguageModel.
-class SdkModel : public sdk::Model, public sdk::Trainable, public sdk::Attentive {
+class SdkModel : public sdk::Model,
+                 public sdk::Trainable,
+                 public sdk::Attentive,
+                 public sdk::Spelling {
  public:
   explicit SdkModel(LanguageModel model);
 
@@ -30,6 +33,7 @@ class SdkModel : public sdk::Model, public sdk::Trainable, public sdk::Attentive
   std::vector<std::int32_t> encode(std::string_view text) const override;
   std::string decode(std::span<const std::int32_t> tokens) const override;
   std::string token_text(std::int32_t token) const override;
+  std::string token_bytes(std::int32_t token) const override;
   std::unique_ptr<sdk::State> open_state(std::span<const std::int32_t> encoder_tokens) override;
   std::unique_ptr<sdk::State> fork_state(const sdk::State& state) override;
   void feed(std::span<trellis_feed_item> items) override;

@@ -160,6 +160,15 @@ std::string Model::decode(std::span<const std::int32_t> tokens) const {
   });
 }
 
+std::string Model::token_bytes(std::int32_t token) const {
+  const auto* ability = static_cast<const trellis_model_token_bytes*>(
+      this->ability(TRELLIS_MODEL_TOKEN_BYTES_ABILITY));
+  if (ability == nullptr) return decode({&token, 1});
+  return call_for_text("model token_bytes", [&](auto* sink, auto* error) {
+    return ability->write(model_.get(), token, sink, error);
+  });
+}
+
 std::string Model::token_text(std::int32_t token) const {
   return call_for_text("model token_text", [&](auto* sink, auto* error) {
     return model_->token_text(model_.get(), token, sink, error);

@@ -99,6 +99,8 @@ class Model {
   std::vector<std::int32_t> encode(std::string_view text) const;
   std::string decode(std::span<const std::int32_t> tokens) const;
   std::string token_text(std::int32_t token) const;
+  /// What it writes inside of a text; not always whole characters. Nothing for special symbols.
+  std::string token_bytes(std::int32_t token) const;
 
   State open_state(std::span<const std::int32_t> encoder_tokens);
   State fork(const State& state);

@@ -69,13 +69,12 @@ std::vector<std::int32_t> encode_exactly(const Model& model, std::string_view te
   return tokens;
 }
 
-trellis_status encode_for_processor(void* context, trellis_span text, trellis_token_sink* tokens,
-                                    trellis_error* error) {
+// Runs what a processor asked for; what is thrown becomes a status.
+template <typename Answer>
+trellis_status answer_processor(trellis_error* error, const Answer& answer) {
   std::string problem;
   try {
-    const auto encoded =
-        encode_exactly(*static_cast<const Model*>(context), {text.data, text.size});
-    tokens->write(tokens->context, encoded.data(), encoded.size());
+    answer();
     return TRELLIS_OK;
   } catch (const std::exception& exception) {
     problem = one_line(exception.what());
@@ -84,6 +83,23 @@ trellis_status encode_for_processor(void* context, trellis_span text, trellis_to
   std::memcpy(error->message, problem.data(), size);
   error->message[size] = '\0';
   return TRELLIS_INVALID_ARGUMENT;
+}
+
+trellis_status encode_for_processor(void* context, trellis_span text, trellis_token_sink* tokens,
+                                    trellis_error* error) {
+  return answer_processor(error, [&] {
+    const auto encoded =
+        encode_exactly(*static_cast<const Model*>(context), {text.data, text.size});
+    tokens->write(tokens->context, encoded.data(), encoded.size());
+  });
+}
+
+trellis_status token_bytes_for_processor(void* context, std::int32_t token,
+                                         trellis_text_sink* bytes, trellis_error* error) {
+  return answer_processor(error, [&] {
+    const auto written = static_cast<const Model*>(context)->token_bytes(token);
+    bytes->write(bytes->context, written.data(), written.size());
+  });
 }
 
 }  // namespace
@@ -122,7 +138,8 @@ LogitsProcessor::LogitsProcessor(trellis_logits_processor* processor, double ran
 void LogitsProcessor::bind(const Model& model) {
   if (processor_->struct_size < sizeof(trellis_logits_processor) || !processor_->bind) return;
   const trellis_vocabulary vocabulary{sizeof vocabulary, const_cast<Model*>(&model),
-                                      model.facts().vocab_size, &encode_for_processor};
+                                      model.facts().vocab_size, &encode_for_processor,
+                                      &token_bytes_for_processor};
   call(name_, [&](trellis_error* error) {
     return processor_->bind(processor_.get(), &vocabulary, error);
   });

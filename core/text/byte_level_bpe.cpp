@@ -51,6 +51,10 @@ class ByteLevelBpe final : public TrainedTokenizer {
     return text;
   }
 
+  std::string token_bytes(std::int32_t token) const override {
+    return token < kSpecialCount ? std::string() : symbols_.at(token - kSpecialCount);
+  }
+
   nlohmann::json to_json() const override {
     nlohmann::json merges = nlohmann::json::array();
     for (const auto& [left, right] : merges_) {

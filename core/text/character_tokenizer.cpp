@@ -27,6 +27,10 @@ class CharacterTokenizer final : public TrainedTokenizer {
     return vocabulary_.symbol(token);
   }
 
+  std::string token_bytes(std::int32_t token) const override {
+    return token < kSpecialCount ? std::string() : vocabulary_.symbol(token);
+  }
+
   nlohmann::json to_json() const override {
     return {{"kind", "character"}, {"lowercase", lowercase_}, {"symbols", vocabulary_.symbols()}};
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 #include "core/error.hpp"
@@ -91,6 +92,18 @@ class PipelineTokenizer final : public Tokenizer {
     }
     replace_all(name, "\xE2\x96\x81", " ");
     return name;
+  }
+
+  std::string token_bytes(std::int32_t token) const override {
+    if (!exists(token) || is_special(token)) return {};
+    const std::string& name = parts_.names[static_cast<std::size_t>(token)];
+    std::string bytes;
+    if (parts_.pre_tokenizer.byte_level && bytes_of_byte_level(name, bytes)) return bytes;
+    if (const int byte = byte_of_token(name); byte >= 0) return {static_cast<char>(byte)};
+    // Decoders treat the first token of a text in their own way: look at the second.
+    const std::string once = decode(std::array{token}, false);
+    std::string twice = decode(std::array{token, token}, false);
+    return twice.starts_with(once) ? twice.substr(once.size()) : once;
   }
 
   SpecialTokens special_tokens() const override { return parts_.special; }

@@ -99,6 +99,10 @@ class Tokenizer {
   /// bytes that are no whole character as "<0xE4>".
   virtual std::string token_text(std::int32_t token) const = 0;
 
+  /// What one token writes inside of a text: bytes, not always whole characters. Nothing for
+  /// special tokens and ids that are not there.
+  virtual std::string token_bytes(std::int32_t token) const = 0;
+
   virtual SpecialTokens special_tokens() const = 0;
 
   /// Special tokens are left out of decoded text.

@@ -135,7 +135,9 @@ MEMBER(trellis_vocabulary, struct_size, 0);
 MEMBER(trellis_vocabulary, context, 8);
 MEMBER(trellis_vocabulary, vocab_size, 16);
 MEMBER(trellis_vocabulary, encode, 24);
-SIZE(trellis_vocabulary, 32);
+/* 1.2 */
+MEMBER(trellis_vocabulary, token_bytes, 32);
+SIZE(trellis_vocabulary, 40);
 
 MEMBER(trellis_logits_processor, struct_size, 0);
 MEMBER(trellis_logits_processor, self, 8);

@@ -41,6 +41,13 @@ static void destroy(trellis_model* model) {
   free(self);
 }
 
+static trellis_status token_bytes(const trellis_model* model, int32_t token,
+                                  trellis_text_sink* bytes, trellis_error* error) {
+  const trellis_status status = require_tokens(self_of(model), &token, 1, error);
+  if (status == TRELLIS_OK) ngram_token_bytes(&self_of(model)->vocabulary, token, bytes);
+  return status;
+}
+
 static trellis_status save(const trellis_model* model, const char* folder, trellis_error* error) {
   const trellis_status status = require_vocabulary(self_of(model), error);
   return status == TRELLIS_OK ? ngram_save(self_of(model), folder, error) : status;
@@ -48,8 +55,11 @@ static trellis_status save(const trellis_model* model, const char* folder, trell
 
 static const void* get_ability(const trellis_model* model, const char* id) {
   static const trellis_model_train train = {sizeof(trellis_model_train), ngram_train, save};
+  static const trellis_model_token_bytes spelling = {sizeof(trellis_model_token_bytes),
+                                                     token_bytes};
   (void)model;
-  return strcmp(id, TRELLIS_MODEL_TRAIN_ABILITY) == 0 ? &train : NULL;
+  if (strcmp(id, TRELLIS_MODEL_TRAIN_ABILITY) == 0) return &train;
+  return strcmp(id, TRELLIS_MODEL_TOKEN_BYTES_ABILITY) == 0 ? &spelling : NULL;
 }
 
 static trellis_status describe(const trellis_model* model, trellis_text_sink* sink,

@@ -100,6 +100,8 @@ size_t ngram_encode(const ngram_vocabulary* vocabulary, trellis_span text, int32
 trellis_status ngram_decode(const ngram_vocabulary* vocabulary, const int32_t* tokens, size_t count,
                             trellis_text_sink* text, trellis_error* error);
 void ngram_token_text(const ngram_vocabulary* vocabulary, int32_t token, trellis_text_sink* text);
+/* What a token writes; nothing for special symbols. */
+void ngram_token_bytes(const ngram_vocabulary* vocabulary, int32_t token, trellis_text_sink* bytes);
 
 /* ---- counts.c */
 /* Counts the followers of every context of at most order - 1 tokens; reorders

@@ -167,3 +167,10 @@ void ngram_token_text(const ngram_vocabulary* vocabulary, int32_t token, trellis
   }
   text->write(text->context, bytes, size);
 }
+
+void ngram_token_bytes(const ngram_vocabulary* vocabulary, int32_t token,
+                       trellis_text_sink* bytes) {
+  char written[8];
+  const size_t size = token_bytes(vocabulary, token, written);
+  if (size > 0) bytes->write(bytes->context, written, size);
+}

@@ -29,7 +29,7 @@ extern "C" {
 
 /* A plugin loads when its major equals the host's and its minor is not above the host's. */
 #define TRELLIS_ABI_MAJOR 1
-#define TRELLIS_ABI_MINOR 1
+#define TRELLIS_ABI_MINOR 2
 
 #if defined(_WIN32)
 #define TRELLIS_EXPORT __declspec(dllexport)
@@ -118,13 +118,10 @@ typedef struct trellis_plugin_entry_v1 {
  *       "exclusive_minimum": 0,            optional, likewise exclusive_maximum
  *       "divides": "width",                optional, for integers: another setting that this one
  *                                          must divide
- *       "at_most": "experts",              optional: another setting of this type that this one must
- *                                          not exceed
- *       "choices": ["a", "b"],             for choice
- *       "group": "architecture",           optional heading; models: architecture, tokenizer,
- *                                          training
- *       "format": "path",                  optional, for strings: a file or folder that must exist;
- *                                          the host makes it absolute; empty text means none
+ *       "at_most": "experts",              optional: another setting of this type that this one
+ * must not exceed "choices": ["a", "b"],             for choice "group": "architecture", optional
+ * heading; models: architecture, tokenizer, training "format": "path",                  optional,
+ * for strings: a file or folder that must exist; the host makes it absolute; empty text means none
  *       "summary": "one sentence"}]}
  * The host checks every setting against this before `create`, and fills in the defaults, so
  * `create` always receives a JSON object with every setting present, in range and at one with the

@@ -132,6 +132,19 @@ typedef struct trellis_model_train {
   trellis_status (*save)(const trellis_model* model, const char* folder, trellis_error* error);
 } trellis_model_train;
 
+/* ---- bytes of tokens -------------------------------------------------------------------------*/
+
+#define TRELLIS_MODEL_TOKEN_BYTES_ABILITY "trellis.model.token_bytes/1"
+
+/* For models whose tokens are not always whole characters, or look different at the beginning of a
+ * text. Without it a token writes what `decode` gives for it alone. */
+typedef struct trellis_model_token_bytes {
+  uint32_t struct_size;
+  /* What a token writes inside of a text; nothing for special symbols. */
+  trellis_status (*write)(const trellis_model* model, int32_t token, trellis_text_sink* bytes,
+                          trellis_error* error);
+} trellis_model_token_bytes;
+
 /* ---- attention -------------------------------------------------------------------------------*/
 
 #define TRELLIS_MODEL_ATTENTION_ABILITY "trellis.model.attention/1"

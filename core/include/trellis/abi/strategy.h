@@ -108,6 +108,10 @@ typedef struct trellis_vocabulary {
    * vocabulary cannot write. */
   trellis_status (*encode)(void* context, trellis_span text, trellis_token_sink* tokens,
                            trellis_error* error);
+  /* Since ABI 1.2. What a token writes inside of a text: bytes, not always whole characters;
+   * nothing for special symbols. */
+  trellis_status (*token_bytes)(void* context, int32_t token, trellis_text_sink* bytes,
+                                trellis_error* error);
 } trellis_vocabulary;
 
 typedef struct trellis_logits_processor {

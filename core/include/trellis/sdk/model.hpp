@@ -48,6 +48,13 @@ class Trainable {
   virtual void save(const std::filesystem::path& folder) const = 0;
 };
 
+/// Derive from it as well to offer trellis.model.token_bytes/1.
+class Spelling {
+ public:
+  virtual ~Spelling() = default;
+  virtual std::string token_bytes(std::int32_t token) const = 0;
+};
+
 /// Derive from it as well to offer trellis.model.attention/1.
 class Attentive {
  public:
@@ -103,8 +110,16 @@ inline const void* ability(const trellis_model* self, const char* id) {
               .attend(tokens_of(encoder_tokens, encoder_count), tokens_of(tokens, count), *sink);
         });
       }};
+  static const trellis_model_token_bytes spelling = {
+      sizeof(trellis_model_token_bytes), [](const trellis_model* model, std::int32_t token,
+                                            trellis_text_sink* bytes, trellis_error* error) {
+        return guard(error, [&] {
+          write_text(bytes, dynamic_cast<Spelling&>(model_of(model)).token_bytes(token));
+        });
+      }};
   const std::string_view name = id;
   Model* model = &model_of(self);
+  if (name == TRELLIS_MODEL_TOKEN_BYTES_ABILITY && dynamic_cast<Spelling*>(model)) return &spelling;
   if (name == TRELLIS_MODEL_TRAIN_ABILITY && dynamic_cast<Trainable*>(model)) return &train;
   if (name == TRELLIS_MODEL_ATTENTION_ABILITY && dynamic_cast<Attentive*>(model)) return &attention;
   return nullptr;

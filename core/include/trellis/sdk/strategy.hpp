@@ -52,6 +52,23 @@ inline std::vector<std::int32_t> encode(const trellis_vocabulary& vocabulary,
   return tokens;
 }
 
+/// What a token writes inside of a text: bytes, not always whole characters; nothing for special
+/// symbols. Throws Failure where the host is too old to say.
+inline std::string token_bytes(const trellis_vocabulary& vocabulary, std::int32_t token) {
+  if (vocabulary.struct_size < sizeof(trellis_vocabulary))
+    throw Failure(TRELLIS_UNSUPPORTED, "the host does not tell the bytes of tokens");
+  std::string bytes;
+  trellis_text_sink sink{sizeof sink, &bytes,
+                         [](void* context, const char* data, std::size_t size) {
+                           static_cast<std::string*>(context)->append(data, size);
+                         }};
+  trellis_error error{};
+  error.struct_size = sizeof error;
+  const auto status = vocabulary.token_bytes(vocabulary.context, token, &sink, &error);
+  if (status != TRELLIS_OK) throw Failure(status, error.message);
+  return bytes;
+}
+
 /// What a processor class P must have:
 ///   static Json description();                                   id, version, summary, rank ...
 ///   explicit P(const Json& settings);
