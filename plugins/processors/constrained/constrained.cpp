@@ -78,7 +78,7 @@ class Constrained {
             {"formula", "s'(v) = -inf if no text of the grammar begins with the output and v"},
             {"reference",
              "Willard and Louf 2023, arXiv:2307.09702; Geng et al. 2023, arXiv:2305.13971"},
-            {"rank", 190},
+            {"rank", 195},
             {"primary", "regex"},
             {"settings", schema.description()}};
   }
