@@ -62,8 +62,8 @@ struct SampleRow {
 /// One metric of one sample of a trial.
 struct SampleValueRow {
   std::uint64_t row = 0;  ///< place among the trial's samples, by example and sample index
-  std::string metric;  ///< empty: the sample has none
-  double value = 0;    ///< not-a-number where undefined
+  std::string metric;     ///< empty: the sample has none
+  double value = 0;       ///< not-a-number where undefined
 };
 
 /// What a question in SQL is answered with.

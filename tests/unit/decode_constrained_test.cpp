@@ -49,7 +49,8 @@ TEST(Constrained, FailsTheSampleWhereNothingIsLeft) {
   const auto chosen = constrained(table.model, {{"regex", "abx"}}, strategy("greedy"));
   const auto outcome = run(table.model, chosen, {prompt_of(0, "", 9)});
   ASSERT_EQ(outcome.failures.size(), 1U);
-  EXPECT_THAT(outcome.failures.begin()->second, HasSubstr("the processors left no token to choose"));
+  EXPECT_THAT(outcome.failures.begin()->second,
+              HasSubstr("the processors left no token to choose"));
 }
 
 TEST(Constrained, WantsExactlyOneConstraint) {
