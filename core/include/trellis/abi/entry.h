@@ -116,17 +116,17 @@ typedef struct trellis_plugin_entry_v1 {
  *       "default": 50,                     absent: must be given
  *       "minimum": 1, "maximum": 100,      inclusive, optional
  *       "exclusive_minimum": 0,            optional, likewise exclusive_maximum
- *       "divides": "width",                optional, for integers: another setting that this one
- *                                          must divide
- *       "at_most": "experts",              optional: another setting of this type that this one
- * must not exceed "choices": ["a", "b"],             for choice "group": "architecture", optional
- * heading; models: architecture, tokenizer, training "format": "path",                  optional,
- * for strings: a file or folder that must exist; the host makes it absolute; empty text means none
+ *       "choices": ["a", "b"],             for choice
+ *       "divides": "width",                optional, for integers: a setting that it must divide
+ *       "at_most": "experts",              optional: one of its type that it must not exceed
+ *       "group": "architecture",           optional heading; models: architecture, tokenizer,
+ *                                          training
+ *       "format": "path",                  optional, for strings: a file or folder that must exist;
+ *                                          the host makes it absolute; empty text means none
  *       "summary": "one sentence"}]}
  * The host checks every setting against this before `create`, and fills in the defaults, so
  * `create` always receives a JSON object with every setting present, in range and at one with the
- * others. A setting of
- * kind "list" holds strings or numbers.
+ * others. A setting of kind "list" holds strings or numbers.
  */
 
 #ifdef __cplusplus
