@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/nn/network.hpp"
@@ -35,6 +36,21 @@ struct Architecture {
   bool learn_source = false;          ///< without an encoder: the source's tokens are targets too
   std::function<std::unique_ptr<Network>(std::int64_t vocab, std::uint64_t seed)> make;
 };
+
+/// Of a network without an encoder: what its options and the complete settings say.
+template <typename DecoderOnly, typename Options>
+Architecture decoder_architecture(const nlohmann::json& settings, Options options) {
+  Architecture architecture;
+  architecture.context = static_cast<std::size_t>(options.context);
+  architecture.max_source_tokens = settings.at("max_source_tokens");
+  architecture.learn_source = settings.at("learn_source");
+  architecture.make = [options = std::move(options)](std::int64_t vocab,
+                                                     std::uint64_t seed) mutable {
+    options.vocab = vocab;
+    return std::make_unique<DecoderOnly>(options, seed);
+  };
+  return architecture;
+}
 
 /// All settings of a model: its `own`, those that every model has, and `last` ones.
 nlohmann::json model_settings(std::vector<nlohmann::json> own, const TrainingDefaults& defaults,
@@ -58,6 +74,17 @@ struct PublishedModel {
   bool encoder_decoder = false;
   std::optional<std::int32_t> decoder_start;  ///< with an encoder
 };
+
+/// Of a network without an encoder.
+template <typename DecoderOnly, typename Options>
+PublishedModel published_decoder(const Options& options, PublishedNames names) {
+  PublishedModel model;
+  model.network = std::make_unique<DecoderOnly>(options, FirstWeights::none());
+  model.names = std::move(names);
+  model.vocab = static_cast<std::size_t>(options.vocab);
+  model.context = static_cast<std::size_t>(options.context);
+  return model;
+}
 
 class LanguageModel {
  public:

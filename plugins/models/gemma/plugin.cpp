@@ -58,15 +58,7 @@ struct GemmaPlugin {
     options.local_turns = kernels::rotary_frequencies(settings.at("rotary_base"), head_size);
     options.global_turns =
         kernels::rotary_frequencies(settings.at("global_rotary_base"), head_size);
-    nn::Architecture architecture;
-    architecture.context = static_cast<std::size_t>(options.context);
-    architecture.max_source_tokens = settings.at("max_source_tokens");
-    architecture.learn_source = settings.at("learn_source");
-    architecture.make = [options](std::int64_t vocab, std::uint64_t seed) mutable {
-      options.vocab = vocab;
-      return std::make_unique<models::Gemma>(options, seed);
-    };
-    return architecture;
+    return nn::decoder_architecture<models::Gemma>(settings, options);
   }
 
   static std::vector<std::string> published_types() { return {"gemma3_text"}; }

@@ -97,12 +97,7 @@ nn::PublishedModel published_gemma(const ConfigReader& config) {
     if (config.boolean({key}, false)) config.refuse(key, "is not supported; false is");
   if (!config.boolean({"tie_word_embeddings"}, true))
     config.refuse("tie_word_embeddings", "is not supported; tied ones are");
-  nn::PublishedModel model;
-  model.network = std::make_unique<Gemma>(options, nn::FirstWeights::none());
-  model.names = gemma_names();
-  model.vocab = static_cast<std::size_t>(options.vocab);
-  model.context = static_cast<std::size_t>(options.context);
-  return model;
+  return nn::published_decoder<Gemma>(options, gemma_names());
 }
 
 }  // namespace trellis::models

@@ -36,15 +36,7 @@ struct GptPlugin {
     options.heads = settings.at("heads");
     options.inner = settings.at("inner");
     options.context = settings.at("context");
-    nn::Architecture architecture;
-    architecture.context = static_cast<std::size_t>(options.context);
-    architecture.max_source_tokens = settings.at("max_source_tokens");
-    architecture.learn_source = settings.at("learn_source");
-    architecture.make = [options](std::int64_t vocab, std::uint64_t seed) mutable {
-      options.vocab = vocab;
-      return std::make_unique<models::Gpt>(options, seed);
-    };
-    return architecture;
+    return nn::decoder_architecture<models::Gpt>(settings, options);
   }
 
   static std::vector<std::string> published_types() { return {"gpt2"}; }

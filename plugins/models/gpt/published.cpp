@@ -52,12 +52,7 @@ nn::PublishedModel published_gpt2(const formats::ConfigReader& config) {
     config.refuse("scale_attn_by_inverse_layer_idx", "is not supported; models without it are");
   if (!config.boolean({"tie_word_embeddings"}, true))
     config.refuse("tie_word_embeddings", "is not supported; tied ones are");
-  nn::PublishedModel model;
-  model.network = std::make_unique<Gpt>(options, nn::FirstWeights::none());
-  model.names = gpt2_names();
-  model.vocab = static_cast<std::size_t>(options.vocab);
-  model.context = static_cast<std::size_t>(options.context);
-  return model;
+  return nn::published_decoder<Gpt>(options, gpt2_names());
 }
 
 }  // namespace trellis::models

@@ -71,12 +71,7 @@ nn::PublishedModel published_gpt_neo(const formats::ConfigReader& config) {
   config.choice({"activation_function"}, {"gelu_new", "gelu_pytorch_tanh"}, "gelu_new");
   if (!config.boolean({"tie_word_embeddings"}, true))
     config.refuse("tie_word_embeddings", "is not supported; tied ones are");
-  nn::PublishedModel model;
-  model.network = std::make_unique<Gpt3>(options, nn::FirstWeights::none());
-  model.names = gpt_neo_names();
-  model.vocab = static_cast<std::size_t>(options.vocab);
-  model.context = static_cast<std::size_t>(options.context);
-  return model;
+  return nn::published_decoder<Gpt3>(options, gpt_neo_names());
 }
 
 }  // namespace trellis::models

@@ -49,15 +49,7 @@ struct LlamaPlugin {
     if (options.width % (2 * options.heads) != 0) {
       throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, "heads must divide width into even sizes");
     }
-    nn::Architecture architecture;
-    architecture.context = static_cast<std::size_t>(options.context);
-    architecture.max_source_tokens = settings.at("max_source_tokens");
-    architecture.learn_source = settings.at("learn_source");
-    architecture.make = [options](std::int64_t vocab, std::uint64_t seed) mutable {
-      options.vocab = vocab;
-      return std::make_unique<models::Llama>(options, seed);
-    };
-    return architecture;
+    return nn::decoder_architecture<models::Llama>(settings, options);
   }
 
   static std::vector<std::string> published_types() { return {"llama", "qwen2"}; }

@@ -37,15 +37,6 @@ nn::PublishedNames names_of(const LlamaOptions& options) {
   return names;
 }
 
-nn::PublishedModel make(const LlamaOptions& options) {
-  nn::PublishedModel model;
-  model.network = std::make_unique<Llama>(options, nn::FirstWeights::none());
-  model.names = names_of(options);
-  model.vocab = static_cast<std::size_t>(options.vocab);
-  model.context = static_cast<std::size_t>(options.context);
-  return model;
-}
-
 LlamaOptions options_of(const formats::ConfigReader& config) {
   LlamaOptions options;
   options.vocab = config.size({"vocab_size"});
@@ -81,7 +72,7 @@ nn::PublishedModel published_llama(const formats::ConfigReader& config) {
     config.refuse("mlp_bias", "is not supported; models without it are");
   if (config.boolean({"use_sliding_window"}, false))
     config.refuse("use_sliding_window", "is not supported; models without it are");
-  return make(options);
+  return nn::published_decoder<Llama>(options, names_of(options));
 }
 
 nn::PublishedModel published_mixtral(const formats::ConfigReader& config) {
@@ -93,7 +84,7 @@ nn::PublishedModel published_mixtral(const formats::ConfigReader& config) {
     config.refuse("num_experts_per_tok", "must not exceed num_local_experts");
   if (config.has("sliding_window"))
     config.refuse("sliding_window", "is not supported; models without it are");
-  return make(options);
+  return nn::published_decoder<Llama>(options, names_of(options));
 }
 
 }  // namespace trellis::models

@@ -35,15 +35,7 @@ struct PanguPlugin {
     options.heads = settings.at("heads");
     options.inner = settings.at("inner");
     options.context = settings.at("context");
-    nn::Architecture architecture;
-    architecture.context = static_cast<std::size_t>(options.context);
-    architecture.max_source_tokens = settings.at("max_source_tokens");
-    architecture.learn_source = settings.at("learn_source");
-    architecture.make = [options](std::int64_t vocab, std::uint64_t seed) mutable {
-      options.vocab = vocab;
-      return std::make_unique<models::Pangu>(options, seed);
-    };
-    return architecture;
+    return nn::decoder_architecture<models::Pangu>(settings, options);
   }
 };
 

@@ -52,15 +52,7 @@ struct WudaoPlugin {
     options.capacity_factor = settings.at("capacity_factor");
     options.balance = settings.at("balance");
     options.context = settings.at("context");
-    nn::Architecture architecture;
-    architecture.context = static_cast<std::size_t>(options.context);
-    architecture.max_source_tokens = settings.at("max_source_tokens");
-    architecture.learn_source = settings.at("learn_source");
-    architecture.make = [options](std::int64_t vocab, std::uint64_t seed) mutable {
-      options.vocab = vocab;
-      return std::make_unique<models::Wudao>(options, seed);
-    };
-    return architecture;
+    return nn::decoder_architecture<models::Wudao>(settings, options);
   }
 
   static std::vector<std::string> published_types() { return {"mixtral"}; }
