@@ -213,7 +213,9 @@ std::vector<AttentionMap> Model::attention(std::span<const std::int32_t> encoder
   });
   for (const auto& map : maps) {
     const auto queries = map.kind == "encoder" ? encoder_tokens.size() : decoder_tokens.size();
-    const auto keys = map.kind == "self" ? decoder_tokens.size() : encoder_tokens.size();
+    const auto keys = map.kind == "experts" ? map.keys
+                      : map.kind == "self"  ? decoder_tokens.size()
+                                            : encoder_tokens.size();
     if (map.heads == 0 || map.queries != queries || map.keys != keys) {
       throw Error(Fault::plugin,
                   fmt::format("model attention: a map \"{}\" of {} x {} where there are {} x {}",

@@ -51,11 +51,11 @@ struct TrainingExample {
 
 /// Attention of one layer, teacher-forced; every row sums to one.
 struct AttentionMap {
-  std::string kind;  ///< "self", "cross" or "encoder"
+  std::string kind;  ///< "self", "cross", "encoder", or "experts": what a token's experts weigh
   std::int32_t layer = 0;
   std::size_t heads = 0;
   std::size_t queries = 0;     ///< decoder positions, or the encoder's
-  std::size_t keys = 0;        ///< likewise; the encoder's for "cross"
+  std::size_t keys = 0;        ///< likewise; the encoder's for "cross"; or experts
   std::vector<float> weights;  ///< [heads, queries, keys]
 
   std::span<const float> row(std::size_t head, std::size_t query) const {

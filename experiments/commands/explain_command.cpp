@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <map>
 #include <numeric>
 
 #include "core/decode/explanation.hpp"
@@ -180,17 +181,31 @@ std::vector<double> weights_of(const plugin::AttentionMap& map, std::int32_t hea
   return sum;
 }
 
+// What a map's weights are over, as it is shown.
+std::vector<std::string> keys_of(const plugin::AttentionMap& map,
+                                 const std::vector<std::string>& encoder,
+                                 const std::vector<std::string>& decoder) {
+  std::vector<std::string> keys;
+  for (std::size_t key = 0; key < map.keys; ++key) {
+    keys.push_back(map.kind == "experts"
+                       ? std::to_string(key)
+                       : quoted(map.kind == "self" ? decoder[key] : encoder[key]));
+  }
+  return keys;
+}
+
 void print_map(const plugin::AttentionMap& map, const std::vector<std::string>& encoder,
                const std::vector<std::string>& decoder, const ExplainArguments& arguments) {
   if (arguments.head >= static_cast<std::int32_t>(map.heads)) {
     throw Error(Fault::usage, fmt::format("--head {}: {} attention has heads 0 to {}",
                                           arguments.head, map.kind, map.heads - 1));
   }
-  std::cout << fmt::format("\n{} attention, layer {}, {}\n", map.kind, map.layer,
+  std::cout << fmt::format("\n{}, layer {}, {}\n",
+                           map.kind == "experts" ? map.kind : map.kind + " attention", map.layer,
                            arguments.head < 0 ? fmt::format("mean of {} heads", map.heads)
                                               : fmt::format("head {}", arguments.head));
   const auto& queries = map.kind == "encoder" ? encoder : decoder;
-  const auto& keys = map.kind == "self" ? decoder : encoder;
+  const auto keys = keys_of(map, encoder, decoder);
   std::size_t width = 0;
   for (const auto& text : queries) width = std::max(width, reports::display_width(quoted(text)));
   for (std::size_t query = 0; query < map.queries; ++query) {
@@ -204,7 +219,7 @@ void print_map(const plugin::AttentionMap& map, const std::vector<std::string>& 
                       });
     std::string line = reports::padded(quoted(queries[query]), width) + " ←";
     for (std::size_t i = 0; i < shown && weights[order[i]] >= 0.0005; ++i) {
-      line += fmt::format("  {} {:.3f}", quoted(keys[order[i]]), weights[order[i]]);
+      line += fmt::format("  {} {:.3f}", keys[order[i]], weights[order[i]]);
     }
     std::cout << line << '\n';
   }

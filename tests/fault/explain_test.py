@@ -52,6 +52,18 @@ class ExplainTest(RunCase):
                             (["--head", "2"], "--head 2: self attention has heads 0 to 1")]:
             self.assert_ends(self.trellis("explain", "x.db", "--attention", *wrong, "eins"), 2, said)
 
+    @unittest.skipUnless(pathlib.Path(PLUGINS, "wudao.so").exists(), "built without LibTorch")
+    def test_experts_are_shown_beside_attention(self):
+        model = GPT.replace('"gpt"', '"wudao"') + 'experts = 3\ntop_k = 2\n'
+        self.assert_ends(self.run_config(HEAD + model + GREEDY), 0)
+        told = self.explained("--source", "one", "eins")
+        experts, = [layer for layer in told["attention"] if layer["kind"] == "experts"]
+        for row in experts["weights"][0]:
+            self.assertEqual(sorted(weight > 0 for weight in row), [False, True, True])
+            self.assertAlmostEqual(math.fsum(row), 1, places=5)
+        self.assert_ends(self.trellis("explain", "x.db", "--source", "one", "--attention", "eins"),
+                         0, "self attention, layer 1", "experts, layer 1")
+
     def test_mistakes_are_told(self):
         self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY), 0)
         for arguments, said in [

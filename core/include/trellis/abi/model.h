@@ -149,7 +149,8 @@ typedef struct trellis_model_token_bytes {
 
 #define TRELLIS_MODEL_ATTENTION_ABILITY "trellis.model.attention/1"
 
-/* Receives one attention map at a time; `kind` is "self", "cross" or "encoder".
+/* Receives one attention map at a time; `kind` is "self", "cross" or "encoder", or "experts", whose
+ * keys are the experts of a mixture.
  * weights: [heads, queries, keys], rows sum to one, borrowed for the call. */
 typedef struct trellis_attention_sink {
   uint32_t struct_size;
