@@ -47,12 +47,7 @@ std::vector<Arm> arms_of(const std::vector<storage::TrialRow>& trials,
     }
     auto& row = found->row;
     found->trials.push_back(&trial);
-    row.trials.push_back(trial.record.id);
-    row.seeds.push_back(trial.record.seed);
-    row.stored_samples += trial.stored_samples;
-    row.expected_samples += trial.record.expected_samples;
-    row.failed = row.failed || trial.status == storage::TrialStatus::failed;
-    row.incomplete = row.incomplete || trial.status != storage::TrialStatus::done;
+    add_trial(row, trial);
     row.totals.prompt_tokens += trial.totals.prompt_tokens;
     row.totals.delivered_tokens += trial.totals.delivered_tokens;
     row.totals.computed_tokens += trial.totals.computed_tokens;
@@ -292,6 +287,15 @@ void require_known(const std::vector<std::string>& wanted, const std::set<std::s
 }
 
 }  // namespace
+
+void add_trial(ArmRow& row, const storage::TrialRow& trial) {
+  row.trials.push_back(trial.record.id);
+  row.seeds.push_back(trial.record.seed);
+  row.stored_samples += trial.stored_samples;
+  row.expected_samples += trial.record.expected_samples;
+  row.failed = row.failed || trial.status == storage::TrialStatus::failed;
+  row.incomplete = row.incomplete || trial.status != storage::TrialStatus::done;
+}
 
 Comparison compare(storage::Reader& reader, const CompareOptions& options) {
   Comparison comparison{reader.experiment(options.experiment), {}, options.power};

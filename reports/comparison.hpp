@@ -103,6 +103,9 @@ struct Comparison {
 /// Throws Error(usage) for an unknown experiment, task, metric or baseline, with what there is.
 Comparison compare(storage::Reader& reader, const CompareOptions& options);
 
+/// Counts one more trial, of another seed, to its arm; cells and totals are left to the caller.
+void add_trial(ArmRow& row, const storage::TrialRow& trial);
+
 /// "12.34 ± 0.56 *"; an en dash where there is no value.
 std::string format_cell(const Cell& cell, int decimals);
 std::string format_number(double value, int decimals);

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <limits>
 #include <queue>
-#include <unordered_map>
 
 #include "core/text/decoder.hpp"
 #include "core/text/unicode.hpp"
@@ -339,32 +338,6 @@ void BpeModel::merge_long(std::vector<Symbol>& symbols) const {
     offer(best.left);
   }
   std::erase_if(symbols, [](const Symbol& symbol) { return symbol.token < 0; });
-}
-
-std::vector<BpeMerge> merges_by_score(const std::vector<std::string>& tokens,
-                                      const std::vector<float>& scores,
-                                      const std::vector<bool>& mergeable) {
-  std::vector<float> sorted(scores);
-  std::sort(sorted.begin(), sorted.end(), std::greater<>());
-  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-  std::unordered_map<std::string_view, std::int32_t> ids;
-  for (std::size_t id = 0; id < tokens.size(); ++id) {
-    if (mergeable[id]) ids.emplace(tokens[id], static_cast<std::int32_t>(id));
-  }
-  std::vector<BpeMerge> merges;
-  for (const auto& [token, id] : ids) {
-    const auto rank = static_cast<std::int32_t>(
-        std::lower_bound(sorted.begin(), sorted.end(), scores[id], std::greater<>()) -
-        sorted.begin());
-    for (std::size_t cut = character_size(token, 0); cut < token.size();
-         cut += character_size(token, cut)) {
-      const auto left = ids.find(token.substr(0, cut));
-      if (left == ids.end()) continue;
-      const auto right = ids.find(token.substr(cut));
-      if (right != ids.end()) merges.push_back({left->second, right->second, id, rank});
-    }
-  }
-  return merges;
 }
 
 }  // namespace trellis::text

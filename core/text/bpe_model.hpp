@@ -69,9 +69,4 @@ class BpeModel final : public TokenModel {
   bool cuts_at_space_ = false;             ///< no token holds U+2581 behind another character
 };
 
-/// SentencePiece's merges: any two tokens whose joined text is a token, the highest score first.
-std::vector<BpeMerge> merges_by_score(const std::vector<std::string>& tokens,
-                                      const std::vector<float>& scores,
-                                      const std::vector<bool>& mergeable);
-
 }  // namespace trellis::text

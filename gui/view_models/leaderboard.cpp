@@ -24,12 +24,7 @@ reports::TaskTable stored_table(const Overview& overview, const storage::TaskRec
     auto& row = known != table.rows.end() ? *known : table.rows.emplace_back();
     row.model = trial.model_label;
     row.strategy = trial.record.strategy_label;
-    row.trials.push_back(trial.record.id);
-    row.seeds.push_back(trial.record.seed);
-    row.stored_samples += trial.stored_samples;
-    row.expected_samples += trial.record.expected_samples;
-    row.failed = row.failed || trial.status == storage::TrialStatus::failed;
-    row.incomplete = row.incomplete || trial.status != storage::TrialStatus::done;
+    reports::add_trial(row, trial);
     row.cells.assign(table.columns.size(), {});
     if (row.trials.size() > 1) continue;
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
