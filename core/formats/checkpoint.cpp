@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <xxhash.h>
 
 #include <functional>
 #include <set>
@@ -11,6 +10,7 @@
 
 #include "core/formats/gguf.hpp"
 #include "core/formats/safetensors.hpp"
+#include "core/formats/streamed_hash.hpp"
 
 namespace trellis::formats {
 namespace {
@@ -103,15 +103,13 @@ Checkpoint open_checkpoint(const fs::path& path) {
 }
 
 std::string tensor_hash(const Checkpoint& checkpoint) {
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                              XXH3_freeState);
-  XXH3_64bits_reset(state.get());
+  StreamedHash hash;
   for (const auto& [name, tensor] : checkpoint.tensors) {
-    XXH3_64bits_update(state.get(), name.c_str(), name.size() + 1);
-    XXH3_64bits_update(state.get(), tensor.bytes.data(), tensor.bytes.size());
+    hash.add(name.c_str(), name.size() + 1);
+    hash.add(tensor.bytes.data(), tensor.bytes.size());
     release(checkpoint, tensor);
   }
-  return fmt::format("{:016x}", XXH3_64bits_digest(state.get()));
+  return hash.text();
 }
 
 void release(const Checkpoint& checkpoint, const StoredTensor& tensor) {

@@ -11,21 +11,12 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/formats/file_descriptor.hpp"
 
 namespace trellis::formats {
-namespace {
-
-struct Descriptor {
-  int number;
-  ~Descriptor() {
-    if (number >= 0) ::close(number);
-  }
-};
-
-}  // namespace
 
 MappedFile::MappedFile(std::filesystem::path path) : path_(std::move(path)) {
-  const Descriptor file{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
+  const FileDescriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat facts {};
   if (file.number < 0 || ::fstat(file.number, &facts) != 0 || !S_ISREG(facts.st_mode)) {
     throw Error(Fault::missing,

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,16 +12,14 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/formats/file_descriptor.hpp"
+#include "core/formats/streamed_hash.hpp"
 
 namespace trellis::formats {
 namespace {
 
 constexpr std::size_t kPrefix = 8;                     // the header's size
 constexpr std::uint64_t kLongestHeader = 100'000'000;  // the format's own limit
-
-std::string hash_text(XXH64_hash_t hash) {
-  return fmt::format("{:016x}", hash);
-}
 
 [[noreturn]] void refuse(const std::filesystem::path& path, const std::string& what) {
   throw Error(Fault::bad_data, path.string() + ": not a whole safetensors file: " + what +
@@ -92,16 +89,6 @@ std::string_view text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-struct Descriptor {
-  int number;
-  explicit Descriptor(int opened) : number(opened) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number >= 0) ::close(number);
-  }
-};
-
 [[noreturn]] void cannot_write(const std::filesystem::path& path) {
   throw Error(Fault::environment, path.string() + ": cannot be written: " + std::strerror(errno));
 }
@@ -127,7 +114,7 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   if (header_size > kLongestHeader || header_size > all.size() - kPrefix)
     refuse(path, fmt::format("its header claims {} bytes, the file has {}", header_size,
                              all.size() - kPrefix));
-  const std::span<const std::byte> data = all.subspan(kPrefix + header_size);
+  file.data = all.subspan(kPrefix + header_size);
   const nlohmann::json header =
       nlohmann::json::parse(text_of(all.subspan(kPrefix, header_size)), nullptr, false);
   if (!header.is_object()) refuse(path, "its header is not a JSON object");
@@ -136,10 +123,10 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
     if (name == "__metadata__") {
       read_metadata(path, entry, file.metadata);
     } else {
-      placed.push_back(read_entry(path, name, entry, data));
+      placed.push_back(read_entry(path, name, entry, file.data));
     }
   }
-  check_places(path, placed, data.size());
+  check_places(path, placed, file.data.size());
   for (PlacedTensor& one : placed) {
     std::string name = one.tensor.name;
     file.tensors.emplace(std::move(name), std::move(one.tensor));
@@ -148,11 +135,9 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
 }
 
 std::string tensor_hash(const SafetensorsFile& file) {
-  const std::span<const std::byte> all = file.file->bytes();
-  std::uint64_t header_size = 0;
-  std::memcpy(&header_size, all.data(), sizeof header_size);
-  const auto data = all.subspan(kPrefix + header_size);
-  return hash_text(XXH3_64bits(data.data(), data.size()));
+  StreamedHash hash;
+  hash.add(file.data.data(), file.data.size());
+  return hash.text();
 }
 
 std::string write_safetensors(const std::filesystem::path& path,
@@ -174,23 +159,21 @@ std::string write_safetensors(const std::filesystem::path& path,
   std::memcpy(prefix.data(), &header_size, sizeof header_size);
 
   std::vector<std::string_view> pieces = {prefix, text};
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                              XXH3_freeState);
-  XXH3_64bits_reset(state.get());
+  StreamedHash hash;
   for (const TensorToWrite& tensor : tensors) {
     pieces.emplace_back(reinterpret_cast<const char*>(tensor.values.data()),
                         tensor.values.size_bytes());
-    XXH3_64bits_update(state.get(), tensor.values.data(), tensor.values.size_bytes());
+    hash.add(tensor.values.data(), tensor.values.size_bytes());
   }
   write_atomically(path, pieces);
-  return hash_text(XXH3_64bits_digest(state.get()));
+  return hash.text();
 }
 
 void write_atomically(const std::filesystem::path& path, std::span<const std::string_view> pieces) {
   std::filesystem::path temporary = path;
   temporary += ".new";
   try {
-    const Descriptor file(
+    const FileDescriptor file(
         ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.number < 0) cannot_write(temporary);
     for (const std::string_view piece : pieces) write_all(file.number, piece, temporary);
@@ -202,7 +185,7 @@ void write_atomically(const std::filesystem::path& path, std::span<const std::st
   }
   // The rename itself must reach the disk too; a folder that cannot be synced is no failure.
   const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  const Descriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const FileDescriptor folder(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.number >= 0) ::fsync(folder.number);
 }
 

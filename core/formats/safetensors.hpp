@@ -24,7 +24,8 @@ struct TensorToWrite {
 
 struct SafetensorsFile {
   std::map<std::string, std::string> metadata;
-  TensorMap tensors;  ///< their bytes point into `file`
+  TensorMap tensors;                ///< their bytes point into `file`
+  std::span<const std::byte> data;  ///< of all tensors
   std::shared_ptr<const MappedFile> file;
 };
 
