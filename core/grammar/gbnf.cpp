@@ -137,15 +137,8 @@ class GbnfReader {
     const auto one = [](char32_t character) {
       return std::vector<CodePointRange>{{character, character}};
     };
+    if (const auto common = scanner_.common_escape(c)) return one(*common);
     switch (c) {
-      case 'n':
-        return one('\n');
-      case 't':
-        return one('\t');
-      case 'r':
-        return one('\r');
-      case 'x':
-        return one(scanner_.hexadecimal(2));
       case 'u':
         return one(scanner_.hexadecimal(4));
       case 'U':

@@ -85,6 +85,7 @@ class RegexReader {
     const Ranges word = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
     const Ranges space = {{'\t', '\r'}, {' ', ' '}};
     const auto one = [](char32_t c) { return Ranges{{c, c}}; };
+    if (const auto common = scanner_.common_escape(character)) return one(*common);
     switch (character) {
       case 'd':
         return digit;
@@ -98,18 +99,10 @@ class RegexReader {
         return space;
       case 'S':
         return complement(space);
-      case 'n':
-        return one('\n');
-      case 't':
-        return one('\t');
-      case 'r':
-        return one('\r');
       case 'f':
         return one('\f');
       case 'v':
         return one('\v');
-      case 'x':
-        return one(scanner_.hexadecimal(2));
       case 'u':
         return one(scanner_.take('{') ? scanner_.braced_hexadecimal() : scanner_.hexadecimal(4));
       default:

@@ -70,6 +70,22 @@ class Scanner {
     return value;
   }
 
+  /// What n, t, r and x with two hexadecimal digits mean behind a backslash, in both notations.
+  std::optional<char32_t> common_escape(char32_t character) {
+    switch (character) {
+      case 'n':
+        return '\n';
+      case 't':
+        return '\t';
+      case 'r':
+        return '\r';
+      case 'x':
+        return hexadecimal(2);
+      default:
+        return std::nullopt;
+    }
+  }
+
   std::size_t number() {
     if (peek() < '0' || peek() > '9') fail("a number is missing");
     std::size_t value = 0;
