@@ -15,7 +15,7 @@ constexpr std::size_t kLongestWait = 32;
 
 std::string StreamingDecoder::push(std::int32_t token) {
   window_.push_back(token);
-  const std::string text = tokenizer_.decode(window_, special_);
+  const std::string text = decode_(window_);
   const bool unfinished = text.ends_with(kReplacement);
   if (unfinished && window_.size() - emitted_ < kLongestWait) return {};
   if (text.size() <= shown_.size()) return {};
@@ -23,7 +23,7 @@ std::string StreamingDecoder::push(std::int32_t token) {
 }
 
 std::string StreamingDecoder::finish() {
-  std::string rest = emit(tokenizer_.decode(window_, special_));
+  std::string rest = emit(decode_(window_));
   window_.clear();
   shown_.clear();
   emitted_ = 0;
@@ -44,7 +44,7 @@ std::string StreamingDecoder::emit(const std::string& text) {
   }
   window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(emitted_));
   emitted_ = window_.size();
-  shown_ = tokenizer_.decode(window_, special_);
+  shown_ = decode_(window_);
   return news;
 }
 

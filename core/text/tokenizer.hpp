@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace trellis::text {
@@ -123,9 +125,14 @@ class Tokenizer {
 /// for all tokens, as long as they hold no broken UTF-8. One object, one text, one thread.
 class StreamingDecoder {
  public:
+  using Decode = std::function<std::string(std::span<const std::int32_t> tokens)>;
+
+  explicit StreamingDecoder(Decode decode) : decode_(std::move(decode)) {}
   /// `tokenizer` must outlive the decoder.
   explicit StreamingDecoder(const Tokenizer& tokenizer, bool special = false)
-      : tokenizer_(tokenizer), special_(special) {}
+      : StreamingDecoder([&tokenizer, special](std::span<const std::int32_t> tokens) {
+          return tokenizer.decode(tokens, special);
+        }) {}
 
   /// The text that this token makes certain, often none.
   std::string push(std::int32_t token);
@@ -136,8 +143,7 @@ class StreamingDecoder {
  private:
   std::string emit(const std::string& text);
 
-  const Tokenizer& tokenizer_;
-  bool special_;
+  Decode decode_;
   std::vector<std::int32_t> window_;  ///< the tokens emitted last, then those held back
   std::size_t emitted_ = 0;           ///< how many of the window
   std::string shown_;                 ///< the text of those

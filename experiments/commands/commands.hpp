@@ -45,7 +45,10 @@ void end_on_stop_signals();
 /// Counts SIGINT and SIGTERM from now on, instead of ending the program.
 StopRequests count_stop_signals();
 
-/// Host services for plugins that are only looked at.
+/// Host services that log to standard error and never ask to stop; `threads` says how many a plugin
+/// may use.
+trellis_host console_host(std::int32_t (*threads)(void*));
+/// The same for plugins that are only looked at.
 const trellis_host& idle_host();
 
 /// The value of an environment variable.

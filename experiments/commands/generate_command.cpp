@@ -8,10 +8,10 @@
 #include <optional>
 
 #include "core/decode/generate.hpp"
+#include "core/text/tokenizer.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/environment.hpp"
 #include "experiments/model_at_path.hpp"
-#include "experiments/text_stream.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -35,15 +35,7 @@ struct GenerateArguments {
 // Plugins compute with as many threads as were asked for.
 const trellis_host& computing_host(int threads) {
   static int chosen = 1;
-  static const trellis_host host = {sizeof(trellis_host),
-                                    TRELLIS_ABI_MAJOR,
-                                    TRELLIS_ABI_MINOR,
-                                    nullptr,
-                                    [](void*, std::int32_t, const char* message, std::size_t size) {
-                                      std::cerr << std::string_view(message, size) << '\n';
-                                    },
-                                    [](void*) -> std::int32_t { return 0; },
-                                    [](void*) -> std::int32_t { return chosen; }};
+  static const auto host = console_host([](void*) -> std::int32_t { return chosen; });
   chosen = threads > 0 ? threads : processor_count();
   return host;
 }
@@ -110,7 +102,8 @@ class Speaker {
     prompt.source = source;
     prompt.prefix = prefix;
     prompt.max_new_tokens = arguments_.max_new_tokens;
-    TextStream stream(model_);
+    text::StreamingDecoder stream([this](auto tokens) { return model_.decode(tokens); });
+    std::size_t streamed = 0;  // tokens
     std::string told;
     decode::Generation result;
     std::optional<std::string> failure;
@@ -120,8 +113,11 @@ class Speaker {
       std::cout << text << std::flush;
     };
     // Of several hypotheses another may win in the end.
-    if (arm_.strategy.needs().width == 1)
-      events.on_tokens = [&](std::size_t, auto tokens) { tell(stream.grow(tokens)); };
+    if (arm_.strategy.needs().width == 1) {
+      events.on_tokens = [&](std::size_t, auto tokens) {
+        for (; streamed < tokens.size(); ++streamed) tell(stream.push(tokens[streamed]));
+      };
+    }
     events.on_generation = [&](decode::Generation generation) { result = std::move(generation); };
     events.on_failure = [&](const decode::GenerateFailure& failed) { failure = failed.message; };
     const auto requests = decode::every_sample({&arm_, 1}, 1, 1, arguments_.seed);

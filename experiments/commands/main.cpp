@@ -48,16 +48,20 @@ StopRequests count_stop_signals() {
   return [] { return stop_count.load(); };
 }
 
+trellis_host console_host(std::int32_t (*threads)(void*)) {
+  return {sizeof(trellis_host),
+          TRELLIS_ABI_MAJOR,
+          TRELLIS_ABI_MINOR,
+          nullptr,
+          [](void*, std::int32_t, const char* message, std::size_t size) {
+            std::cerr << std::string_view(message, size) << '\n';
+          },
+          [](void*) -> std::int32_t { return 0; },
+          threads};
+}
+
 const trellis_host& idle_host() {
-  static const trellis_host host = {sizeof(trellis_host),
-                                    TRELLIS_ABI_MAJOR,
-                                    TRELLIS_ABI_MINOR,
-                                    nullptr,
-                                    [](void*, std::int32_t, const char* message, std::size_t size) {
-                                      std::cerr << std::string_view(message, size) << '\n';
-                                    },
-                                    [](void*) -> std::int32_t { return 0; },
-                                    [](void*) -> std::int32_t { return 1; }};
+  static const auto host = console_host([](void*) -> std::int32_t { return 1; });
   return host;
 }
 
