@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <fstream>
-#include <sstream>
-
 #include "core/formats/checkpoint.hpp"
 #include "core/formats/gguf.hpp"
+#include "core/text/lines.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -16,16 +13,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream contents;
-  contents << file.rdbuf();
-  return std::move(contents).str();
-}
-
 // An object, or empty where the file is none.
 json read_object(const fs::path& path) {
-  json object = json::parse(read_file(path), nullptr, false);
+  json object = json::parse(text::read_text(path), nullptr, false);
   return object.is_object() ? object : json::object();
 }
 
@@ -98,7 +88,7 @@ std::optional<ChatForm> chat_form_of_model(const fs::path& path) {
   const std::string begin = token_text(config.value("bos_token", json()));
   const std::string end = token_text(config.value("eos_token", json()));
   if (fs::exists(path / "chat_template.jinja"))
-    return make_form(read_file(path / "chat_template.jinja"), begin, end);
+    return make_form(text::read_text(path / "chat_template.jinja"), begin, end);
   const json source = config.value("chat_template", json());
   if (!source.is_string()) return std::nullopt;
   return make_form(source, begin, end);

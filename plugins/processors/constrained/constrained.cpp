@@ -1,11 +1,12 @@
 /// Constrained decoding: only texts that a regular expression, a JSON schema or a grammar allows.
 
-#include <fstream>
+#include <algorithm>
 #include <limits>
 #include <mutex>
-#include <sstream>
+#include <optional>
 
 #include "core/grammar/token_masks.hpp"
+#include "core/text/lines.hpp"
 #include "trellis/sdk/strategy.hpp"
 
 namespace {
@@ -34,14 +35,6 @@ const auto schema =
             "leading_space", &Options::leading_space,
             "Lets one space stand before the output, as many vocabularies begin words with it.");
 
-std::string contents_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream contents;
-  contents << file.rdbuf();
-  if (!file) throw sdk::Failure(TRELLIS_NOT_FOUND, path + ": cannot be read");
-  return std::move(contents).str();
-}
-
 grammar::Grammar read(const Options& options) {
   const auto given = {options.regex, options.json_schema, options.json_schema_file, options.gbnf,
                       options.gbnf_file};
@@ -52,9 +45,9 @@ grammar::Grammar read(const Options& options) {
   if (!options.regex.empty()) return grammar::regex_grammar(options.regex);
   if (!options.json_schema.empty()) return grammar::read_json_schema(options.json_schema);
   if (!options.json_schema_file.empty())
-    return grammar::read_json_schema(contents_of(options.json_schema_file));
+    return grammar::read_json_schema(trellis::text::read_text(options.json_schema_file));
   if (!options.gbnf.empty()) return grammar::read_gbnf(options.gbnf);
-  return grammar::read_gbnf(contents_of(options.gbnf_file));
+  return grammar::read_gbnf(trellis::text::read_text(options.gbnf_file));
 }
 
 grammar::Automaton compile(const Options& options) {
