@@ -102,7 +102,8 @@ int worker_main() {
     use_named_vectors();
     plugin::Registry registry(job.plugin_folders, host);
     const WorkerContext context{registry, send_line, [] { return stop_requested.load(); },
-                                [&facts](std::uint32_t value) { facts.shared->mark = value; }};
+                                [&facts](std::uint32_t value) { facts.shared->mark = value; },
+                                static_cast<std::size_t>(std::max(job.threads, 1))};
     if (job.kind == "survey") run_survey(context, job.survey);
     if (job.kind == "model") run_model(context, job.model);
     if (job.kind == "score") run_score(context, job.score);

@@ -28,6 +28,7 @@ struct WorkerContext {
   SendEvent send;
   Cancelled cancelled;
   Mark mark;
+  std::size_t threads = 1;
 };
 
 /// {"event": "task", "index": i, "facts": ...} or {"event": "problem", "index": i, "message": ...}

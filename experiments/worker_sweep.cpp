@@ -155,6 +155,7 @@ decode::GenerateTotals Sweep::generate() {
   options.top_alternatives = job_.top_alternatives;
   options.share = job_.share;
   options.state_memory = job_.state_memory;
+  options.threads = context_.threads;
   // Scoring goes on in between, but takes none of the time of generation.
   const auto clock = [&] { return monotonic_seconds() - scoring_seconds_; };
   return decode::generate(model_, arms_, prompts_, requests_, options, events, clock);

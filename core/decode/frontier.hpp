@@ -49,6 +49,8 @@ class Frontier {
   /// Computes what was wanted, prompts as far as the limits allow, and starts anew. The rows stay
   /// where they are until the end of the round. Borrowed until the next run.
   const std::vector<FedPath>& run(plugin::Model& model, const FeedLimits& limits);
+  /// The nodes whose rows the last run computed; until the end of the round.
+  std::span<const NodePtr> computed() const { return with_row_; }
   /// The rows have been looked at. States of prefixes that nobody sits on, nor below, are freed.
   void end_round();
 

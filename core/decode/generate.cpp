@@ -9,6 +9,7 @@
 #include "core/decode/frontier.hpp"
 #include "core/decode/memory_budget.hpp"
 #include "core/decode/sample.hpp"
+#include "core/kernels/thread_pool.hpp"
 
 namespace trellis::decode {
 namespace {
@@ -24,7 +25,8 @@ class Generator {
         events_(events),
         clock_(clock),
         budget_(options.state_memory, model.facts()),
-        frontier_(model.facts().vocab_size, hidden_size(model, arms), need_prompt_hidden(arms)) {
+        frontier_(model.facts().vocab_size, hidden_size(model, arms), need_prompt_hidden(arms)),
+        threads_(std::max<std::size_t>(options.threads, 1)) {
     totals_.arms.resize(arms.size());
     for (const auto& arm : arms) {
       auto& context = arms_.emplace_back();
@@ -157,12 +159,23 @@ class Generator {
     tell(std::nullopt);
     const std::size_t tokens = std::max<std::size_t>(context_.options.feed_tokens, 1);
     share_out(frontier_.run(context_.model, {places(), tokens}));
+    judge_rows();
     const auto& facts = context_.model.facts();
     const auto [states, bytes] = frontier_.state_use(facts);
     totals_.peak_states = std::max(totals_.peak_states, states);
     if (facts.state_bytes) {
       totals_.peak_state_bytes = std::max(totals_.peak_state_bytes.value_or(0), bytes);
     }
+  }
+
+  // Before samples ask for it one by one, by all threads.
+  void judge_rows() {
+    const auto nodes = frontier_.computed();
+    threads_.run(nodes.size(), 1, [&](std::size_t begin, std::size_t end) {
+      for (const auto& node : nodes.subspan(begin, end - begin)) {
+        node->judge(context_.model.facts().vocab_size, context_.options.top_alternatives);
+      }
+    });
   }
 
   // Every path is counted once, and a part of it for each arm whose samples wanted it.
@@ -246,6 +259,7 @@ class Generator {
   const Clock& clock_;
   MemoryBudget budget_;
   Frontier frontier_;
+  kernels::ThreadPool threads_;
   GenerateTotals totals_;
   std::size_t next_ = 0;                // request
   std::shared_ptr<PromptStart> start_;  // of the next request, where its prompt is known

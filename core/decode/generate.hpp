@@ -57,6 +57,7 @@ struct GenerateOptions {
   std::uint64_t state_memory = 0;
   std::size_t top_alternatives = 5;  ///< most probable tokens recorded at each position
   bool share = true;                 ///< false: every sample grows a tree of its own
+  std::size_t threads = 1;           ///< that judge rows; the model has threads of its own
   std::size_t runners_up = 0;        ///< other finished sequences of a search that are kept
 };
 

@@ -3,7 +3,7 @@
 /// A node stands for a prefix: the prompt at the root, the prompt and some tokens below. All
 /// samples that reach a prefix, whatever their strategy, sit on the same node, so what the model
 /// says after it is computed once and a token is judged once. Nodes live as long as someone sits on
-/// them or below them. Used from one thread.
+/// them or below them. Used from one thread, but for judging different nodes.
 #pragma once
 
 #include <cstdint>

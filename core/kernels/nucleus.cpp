@@ -30,6 +30,11 @@ struct Border {
   bool more_equals = false;  ///< others are beyond it
 };
 
+// How far a token's surprise is from the expected one.
+double distance_of(float logit, const Distribution& distribution) {
+  return std::abs(distribution.log_sum_exp - static_cast<double>(logit) - distribution.entropy);
+}
+
 }  // namespace
 }  // namespace trellis::kernels
 #endif
@@ -264,6 +269,23 @@ std::optional<Border> nucleus_border(std::span<const float> logits, double mass,
   return find(logits, mass, least, ByLogit(), scratch);
 }
 
+// What is farther than `limit` from the entropy becomes -infinity.
+void cut_untypical(std::span<float> logits, const Distribution& distribution, double limit) {
+  const ByTypicality value_of{distribution.log_sum_exp, distribution.entropy};
+  const DoubleVector least = double_constant(-limit);
+  const DoubleVector lowest = double_constant(-std::numeric_limits<double>::infinity());
+  float* at = logits.data();
+  std::size_t left = logits.size();
+  for (; left >= kDoubleWidth; left -= kDoubleWidth, at += kDoubleWidth) {
+    const DoubleVector logit = load_floats(at, left, 0);
+    const auto beyond = hn::Lt(value_of(logit), least);
+    hn::StoreU(to_floats(hn::IfThenElse(beyond, lowest, logit)), NarrowFloats(), at);
+  }
+  for (; left > 0; --left, ++at) {
+    if (distance_of(*at, distribution) > limit) *at = -std::numeric_limits<float>::infinity();
+  }
+}
+
 std::optional<Border> typical_border(std::span<const float> logits, double mass,
                                      const Distribution& distribution, NucleusScratch& scratch) {
   constexpr double kAny = std::numeric_limits<double>::min();
@@ -281,6 +303,7 @@ namespace {
 
 HWY_EXPORT(nucleus_border);
 HWY_EXPORT(typical_border);
+HWY_EXPORT(cut_untypical);
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
@@ -299,11 +322,6 @@ bool cut(std::span<float> logits, const Border& border, std::size_t at_least) {
     if (logit == value && ++equals > border.equals) logit = kLowest;
   }
   return true;
-}
-
-// How far a token's surprise is from the expected one.
-double distance_of(float logit, const Distribution& distribution) {
-  return std::abs(distribution.log_sum_exp - static_cast<double>(logit) - distribution.entropy);
 }
 
 // The greatest logit always has some probability.
@@ -365,9 +383,7 @@ void keep_typical(std::span<float> logits, double mass, std::size_t at_least,
     keep_typical_by_sorting(logits, mass, at_least);
     return;
   }
-  for (float& logit : logits) {
-    if (is_beyond(logit)) logit = kLowest;
-  }
+  HWY_DYNAMIC_DISPATCH(cut_untypical)(logits, distribution, -border->value);
 }
 
 void keep_typical_by_sorting(std::span<float> logits, double mass, std::size_t at_least) {

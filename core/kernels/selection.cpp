@@ -1,6 +1,7 @@
 #include "core/kernels/selection.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
 
@@ -240,8 +241,11 @@ std::uint32_t rank_of(std::span<const float> values, std::size_t index) {
   return static_cast<std::uint32_t>(greater) + 1;
 }
 
-void forbid_less(std::span<float> values, float bound) {
-  HWY_DYNAMIC_DISPATCH(cut_less)(values, bound);
+void forbid_less(std::span<float> values, double bound) {
+  // The least float that is not less, so that floats can be compared.
+  auto limit = static_cast<float>(bound);
+  if (limit < bound) limit = std::nextafter(limit, std::numeric_limits<float>::infinity());
+  HWY_DYNAMIC_DISPATCH(cut_less)(values, limit);
 }
 
 }  // namespace trellis::kernels

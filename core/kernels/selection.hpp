@@ -19,8 +19,8 @@ void top_k(std::span<const float> values, std::size_t k, std::vector<std::uint32
 /// greater than all. `scratch` is overwritten and keeps its memory.
 float kth_greatest(std::span<const float> values, std::size_t k, std::vector<float>& scratch);
 
-/// What is less than `bound` becomes -infinity. NaN stays.
-void forbid_less(std::span<float> values, float bound);
+/// What is less than `bound`, as doubles compare, becomes -infinity. NaN stays.
+void forbid_less(std::span<float> values, double bound);
 
 /// 1 plus the number of values strictly greater than values[index].
 std::uint32_t rank_of(std::span<const float> values, std::size_t index);

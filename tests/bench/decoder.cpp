@@ -9,6 +9,7 @@
 #include <random>
 
 #include "core/decode/generate.hpp"
+#include "experiments/environment.hpp"
 #include "plugins/models/llama/llama.hpp"
 #include "tests/abi/host.hpp"
 #include "tests/bench/measure.hpp"
@@ -110,6 +111,7 @@ decode::GenerateTotals run(benchmark::State& state, std::span<const decode::Arm>
                            std::span<const decode::SampleRequest> requests, bool share,
                            std::size_t max_batch, decode::GenerateEvents events = {}) {
   decode::GenerateOptions options;
+  options.threads = static_cast<std::size_t>(experiments::processor_count());
   options.max_batch = max_batch;
   options.share = share;
   events.on_generation = [](const decode::Generation&) {};
@@ -128,7 +130,7 @@ void sweep(benchmark::State& state, bool share, bool coupled) {
   if (!coupled)
     for (auto& request : requests) request.stream = request.arm + 1;
   decode::GenerateTotals totals;
-  for (auto _ : state) totals = run(state, arms, prompts, requests, share, 64);
+  for (auto _ : state) totals = run(state, arms, prompts, requests, share, 256);
   const auto delivered = static_cast<double>(totals.delivered_tokens);
   report_rate(state, "tokens/s", delivered, totals.seconds);
   state.counters["tokens computed"] =
@@ -185,7 +187,7 @@ void profile(benchmark::State& state) {
   };
   decode::GenerateTotals totals;
   for (auto _ : state) {
-    totals = run(state, arms, prompts, requests, true, 64, events);
+    totals = run(state, arms, prompts, requests, true, 256, events);
     events.on_arm(std::nullopt);
   }
   const auto percent = [&](double part) { return 100 * part / totals.seconds; };

@@ -75,6 +75,7 @@ void generate(benchmark::State& state, const std::string& id, bool sampling) {
   }
   const auto requests = decode::every_sample({&arm, 1}, prompts.size(), 1, 1);
   decode::GenerateOptions options;
+  options.threads = static_cast<std::size_t>(experiments::processor_count());
   options.max_batch = batch;
   decode::GenerateEvents events;
   events.on_generation = [](const decode::Generation&) {};

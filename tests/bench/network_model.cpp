@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include "experiments/environment.hpp"
 #include "trellis/sdk/model.hpp"
 
 namespace trellis::bench {
@@ -22,6 +23,7 @@ class NetworkModel final : public sdk::Model {
   NetworkModel(std::unique_ptr<nn::Network> network, std::size_t vocab, std::size_t context)
       : network_(std::move(network)), vocab_(vocab), context_(context) {
     network_->parameters.freeze();
+    at::set_num_threads(experiments::processor_count());  // as a plugin does by its host's wish
   }
 
   sdk::Json describe() const override {

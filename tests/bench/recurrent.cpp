@@ -3,6 +3,7 @@
 #include <torch/torch.h>
 
 #include "core/decode/generate.hpp"
+#include "experiments/environment.hpp"
 #include "plugins/models/rnn/language_model.hpp"
 #include "tests/abi/host.hpp"
 #include "tests/bench/measure.hpp"
@@ -58,6 +59,7 @@ void generate(benchmark::State& state) {
   }
   const auto requests = decode::every_sample({&arm, 1}, prompts.size(), 1, 1);
   decode::GenerateOptions options;
+  options.threads = static_cast<std::size_t>(experiments::processor_count());
   options.max_batch = kBatch;
   decode::GenerateEvents events;
   events.on_generation = [](const decode::Generation&) {};

@@ -47,9 +47,7 @@ class Epsilon {
     std::vector<float> scratch;
     // Equals of the last that must stay do too.
     const float safe = trellis::kernels::kth_greatest(logits, kept, scratch);
-    for (float& logit : logits) {
-      if (static_cast<double>(logit) < least && logit < safe) logit = sdk::kForbidden;
-    }
+    trellis::kernels::forbid_less(logits, std::min(least, static_cast<double>(safe)));
   }
 
  private:

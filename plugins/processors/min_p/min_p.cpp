@@ -1,5 +1,4 @@
 /// Min-p: only tokens whose probability is at least a share of the greatest one stay.
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -42,8 +41,7 @@ class MinP {
   void apply(const trellis_sequence&, std::span<float> logits) const {
     if (!trellis::kernels::has_choice(logits)) return;  // the host finds such logits by itself
     // A ratio of probabilities is a difference of logits, so no softmax is needed.
-    const double greatest = *std::max_element(logits.begin(), logits.end());
-    const double least = greatest + std::log(options_.min_p);
+    const double greatest = logits[trellis::kernels::argmax(logits)];
     std::vector<std::uint32_t> protected_tokens;
     std::vector<float> kept;
     if (options_.min_tokens_to_keep > 1) {  // the most probable one stays in any case
@@ -51,9 +49,7 @@ class MinP {
                               protected_tokens);
       for (const auto token : protected_tokens) kept.push_back(logits[token]);
     }
-    for (float& logit : logits) {
-      if (static_cast<double>(logit) < least) logit = sdk::kForbidden;
-    }
+    trellis::kernels::forbid_less(logits, greatest + std::log(options_.min_p));
     for (std::size_t i = 0; i < kept.size(); ++i) logits[protected_tokens[i]] = kept[i];
   }
 

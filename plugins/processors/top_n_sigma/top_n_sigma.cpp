@@ -1,8 +1,8 @@
 /// Top-n-sigma: tokens whose logit lies within some standard deviations of the greatest stay.
-#include <algorithm>
 #include <cmath>
 
 #include "core/kernels/distribution.hpp"
+#include "core/kernels/selection.hpp"
 #include "trellis/sdk/strategy.hpp"
 
 namespace {
@@ -49,11 +49,8 @@ class TopNSigma {
       if (std::isinf(logit)) continue;
       squares += (static_cast<double>(logit) - mean) * (static_cast<double>(logit) - mean);
     }
-    const double greatest = *std::max_element(logits.begin(), logits.end());
-    const double least = greatest - n_ * std::sqrt(squares / count);
-    for (float& logit : logits) {
-      if (static_cast<double>(logit) < least) logit = sdk::kForbidden;
-    }
+    const double greatest = logits[trellis::kernels::argmax(logits)];
+    trellis::kernels::forbid_less(logits, greatest - n_ * std::sqrt(squares / count));
   }
 
  private:
