@@ -109,38 +109,70 @@ HWY_INLINE void expand_bytes(hn::Vec<Words> word, Vector scale, const Store& sto
   store(3, Level<8, 12>::scaled(right, scale, 128));
 }
 
+/// How 32 inputs of a panel are stored in 4 or 8 bits each.
+template <WeightStorage kStorage>
+struct QuantizedLayout {
+  static constexpr bool kLeast = kStorage == WeightStorage::q4_1;
+  static constexpr std::size_t kLevels = kStorage == WeightStorage::q8_0 ? 4 : 8;  // in a word
+  static constexpr std::size_t kWords = kBlockInputs / kLevels;                    // of an output
+  static constexpr std::size_t kHead = (kLeast ? 2 : 1) * kColumns * sizeof(std::uint16_t);
+  static constexpr std::size_t kBytes = kHead + kWords * kColumns * sizeof(std::uint32_t);
+
+  static const std::uint32_t* words(const std::byte* block) {
+    return reinterpret_cast<const std::uint32_t*>(block + kHead);
+  }
+};
+
+/// What turns the levels of a vector of outputs into weights.
+template <WeightStorage kStorage>
+struct BlockScale {
+  Vector scale;
+  Vector least;
+
+  HWY_INLINE void load(const std::byte* block, std::size_t column) {
+    const auto* scales = reinterpret_cast<const std::uint16_t*>(block);
+    scale = expand_float16(scales + column);
+    least = hn::Zero(Floats());
+    if constexpr (kStorage == WeightStorage::q4_1) {
+      least = expand_float16(scales + kColumns + column);
+    }
+  }
+  /// Hands each input's weights to take(index within the word, weights).
+  template <typename Take>
+  HWY_INLINE void expand(hn::Vec<Words> word, const Take& take) const {
+    if constexpr (kStorage == WeightStorage::q8_0) {
+      expand_bytes(word, scale, take);
+    } else if constexpr (kStorage == WeightStorage::q4_0) {
+      expand_nibbles(word, scale, 8.0F, take);
+    } else {
+      expand_nibbles(word, scale, 0.0F, [&](std::size_t level, Vector weight) HWY_ATTR {
+        take(level, hn::Add(weight, least));
+      });
+    }
+  }
+};
+
 template <WeightStorage kStorage>
 void expand_blocks(const std::byte* from, std::size_t inputs, const std::byte* next, float* out) {
-  constexpr bool kLeast = kStorage == WeightStorage::q4_1;
-  constexpr std::size_t kLevels = kStorage == WeightStorage::q8_0 ? 4 : 8;
-  constexpr std::size_t kHead = (kLeast ? 2 : 1) * kColumns * sizeof(std::uint16_t);
-  constexpr std::size_t kBytes = kHead + kBlockInputs / kLevels * kColumns * sizeof(std::uint32_t);
+  using Layout = QuantizedLayout<kStorage>;
   for (std::size_t k = 0; k < inputs; k += kBlockInputs) {
-    const auto* scales = reinterpret_cast<const std::uint16_t*>(from);
-    const auto* words = reinterpret_cast<const std::uint32_t*>(from + kHead);
-    for (std::size_t line = 0; line < kBytes; line += 64) __builtin_prefetch(next + line, 0, 2);
+    for (std::size_t line = 0; line < Layout::kBytes; line += 64) {
+      __builtin_prefetch(next + line, 0, 2);
+    }
     HWY_UNROLL(1)
     for (std::size_t column = 0; column < kColumns; column += kWidth) {
-      const Vector scale = expand_float16(scales + column);
-      Vector least = hn::Zero(Floats());
-      if constexpr (kLeast) least = expand_float16(scales + kColumns + column);
+      BlockScale<kStorage> scale;
+      scale.load(from, column);
       HWY_UNROLL(4)
-      for (std::size_t i = 0; i < kBlockInputs / kLevels; ++i) {
-        const auto word = hn::LoadU(Words(), words + i * kColumns + column);
-        float* to = out + i * kLevels * kColumns + column;
-        const auto store = [&](std::size_t level, Vector weight) HWY_ATTR {
-          if constexpr (kLeast) weight = hn::Add(weight, least);
-          hn::StoreU(weight, Floats(), to + level * kColumns);
-        };
-        if constexpr (kLevels == 4) {
-          expand_bytes(word, scale, store);
-        } else {
-          expand_nibbles(word, scale, kLeast ? 0.0F : 8.0F, store);
-        }
+      for (std::size_t i = 0; i < Layout::kWords; ++i) {
+        const auto word = hn::LoadU(Words(), Layout::words(from) + i * kColumns + column);
+        float* to = out + i * Layout::kLevels * kColumns + column;
+        scale.expand(word, [&](std::size_t level, Vector weight)
+                               HWY_ATTR { hn::StoreU(weight, Floats(), to + level * kColumns); });
       }
     }
-    from += kBytes;
-    next += kBytes;
+    from += Layout::kBytes;
+    next += Layout::kBytes;
     out += kBlockInputs * kColumns;
   }
 }

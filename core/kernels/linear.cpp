@@ -10,6 +10,7 @@
 
 #include "core/kernels/expand-inl.hpp"
 #include "core/kernels/linear_block-inl.hpp"
+#include "core/kernels/linear_quantized-inl.hpp"
 
 #ifndef TRELLIS_CORE_KERNELS_LINEAR_ONCE
 #define TRELLIS_CORE_KERNELS_LINEAR_ONCE
@@ -154,36 +155,69 @@ void multiply_floats(const Chunk& chunk, std::size_t panel, std::size_t panels, 
   }
 }
 
-// The same for weights of fewer bits.
-void multiply_expanded(const Chunk& chunk, std::size_t panel, std::size_t panels, ConstRows start,
-                       Rows out) {
+// Inputs from `first` on, where a block of weights begins, of weights of fewer bits: they become
+// floats in a cache, for all rows.
+void multiply_expanded(const Chunk& chunk, std::size_t first, std::size_t panel, std::size_t panels,
+                       ConstRows start, Rows out) {
   alignas(64) float expanded[kExpanded * kPanel];
   const PackedWeights& weights = *chunk.weights;
   const std::size_t depth = weights.inputs();
   const std::size_t step = kExpanded / panels;
-  const std::size_t step_bytes =
-      step * kPanel * block_bytes(weights.storage()) / block_size(weights.storage());
+  const auto bytes_of = [&](std::size_t inputs) {
+    return inputs * kPanel * block_bytes(weights.storage()) / block_size(weights.storage());
+  };
   // While one slice is expanded, the one after the next is fetched: of these panels, or of those
   // that follow them.
   const std::size_t ahead = 2 * step;
-  for (std::size_t begin = 0; begin == 0 || begin < depth; begin += step) {
+  for (std::size_t begin = first; begin == first || begin < depth; begin += step) {
     const Slice slice = {begin, std::min(depth, begin + step), expanded, step * kPanel};
     for (std::size_t p = 0; p < panels; ++p) {
-      const std::byte* from = weights.panel(panel + p) + begin / step * step_bytes;
+      const std::byte* from = weights.panel(panel + p) + bytes_of(begin);
       const bool inside = begin + ahead < depth;
-      const std::byte* next =
-          inside ? from + 2 * step_bytes
-                 : weights.panel(panel + p + panels) + (begin + ahead - depth) / step * step_bytes;
+      const std::byte* next = inside ? from + bytes_of(ahead)
+                                     : weights.panel(panel + p + panels) +
+                                           bytes_of((begin + ahead - depth) / step * step);
       expand(weights.storage(), from, slice.end - begin, next, expanded + p * step * kPanel);
     }
     multiply_slice(chunk, slice, panels, start, out);
   }
 }
 
+// The same for a lone block of rows: whole blocks of weights become floats in registers.
+void multiply_few(const Chunk& chunk, std::size_t panel, ConstRows start, Rows out) {
+  const PackedWeights& weights = *chunk.weights;
+  QuantizedBlock block;
+  block.in = chunk.packed;
+  block.weights = weights.panel(panel);
+  block.blocks = weights.inputs() / kBlockInputs;
+  block.initial = start.data;
+  block.initial_stride = start.stride;
+  block.out = out.data;
+  block.out_stride = out.stride;
+  multiply_quantized(weights.storage(), chunk.in.count, block);
+  const std::size_t done = block.blocks * kBlockInputs;
+  if (done < weights.inputs()) multiply_expanded(chunk, done, panel, 1, start, out);
+}
+
+bool are_quantized(const PackedWeights& weights) {
+  return block_size(weights.storage()) == kBlockInputs;
+}
+
+// Panels that a chunk's blocks go through at once.
+std::size_t panels_at_once(const Chunk& chunk) {
+  if (chunk.block_count > 1 || are_quantized(*chunk.weights)) return 1;
+  return block_panels(chunk.in.count);
+}
+
 void multiply_panels(const Chunk& chunk, std::size_t panel, std::size_t panels, ConstRows start,
                      Rows out) {
-  const bool floats = chunk.weights->storage() == WeightStorage::float32;
-  (floats ? multiply_floats : multiply_expanded)(chunk, panel, panels, start, out);
+  if (chunk.weights->storage() == WeightStorage::float32) {
+    multiply_floats(chunk, panel, panels, start, out);
+  } else if (chunk.block_count == 1 && are_quantized(*chunk.weights)) {
+    multiply_few(chunk, panel, start, out);
+  } else {
+    multiply_expanded(chunk, 0, panel, panels, start, out);
+  }
 }
 
 // The last panel where it has fewer than kPanel outputs.
@@ -204,7 +238,7 @@ void multiply_partial_panel(const Chunk& chunk, std::size_t panel) {
 
 void multiply_chunk(const Chunk& chunk, std::size_t begin, std::size_t end) {
   static constexpr float kZeros[4 * kPanel] = {};
-  const std::size_t group = chunk.block_count == 1 ? block_panels(chunk.in.count) : std::size_t{1};
+  const std::size_t group = panels_at_once(chunk);
   const std::size_t whole = chunk.weights->outputs() / kPanel;  // panels without padding
   std::size_t panel = begin;
   while (panel < end && panel < whole) {
