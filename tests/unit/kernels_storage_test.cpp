@@ -248,7 +248,7 @@ TEST(StoredLinear, HasTheBitsOfTheFloatsThatItsWeightsStandFor) {
         kernels::Sequential sequential;
         kernels::ThreadPool pool(3);
         for (std::size_t rows = 1; rows <= 70; ++rows) {
-          if (inputs != 24 && rows > 4 && rows % 19 != 0) continue;
+          if (inputs != 24 && inputs != 70 && rows > 4 && rows % 19 != 0) continue;
           SCOPED_TRACE(testing::Message() << storage_name(storage) << ' ' << inputs << "x"
                                           << outputs << ", " << rows << " rows");
           const std::vector<float> in = numbers(rows * inputs, 2);
