@@ -17,14 +17,3 @@ target_link_libraries(trellis_torch INTERFACE ${TORCH_LIBRARIES})
 target_include_directories(trellis_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 separate_arguments(trellis_torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
 target_compile_options(trellis_torch INTERFACE ${trellis_torch_flags})
-
-# trellis_reuse_torch_headers(TARGET): compile with core/nn's precompiled LibTorch headers, also an
-# executable, whose code must then be made as for a library.
-function(trellis_reuse_torch_headers target)
-  get_target_property(type ${target} TYPE)
-  if(type STREQUAL "EXECUTABLE")
-    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-    target_compile_options(${target} PRIVATE -fPIC)
-  endif()
-  target_precompile_headers(${target} REUSE_FROM trellis_nn)
-endfunction()
