@@ -6,6 +6,7 @@
 #include <set>
 #include <typeindex>
 
+#include "core/plugin/strategy.hpp"
 #include "core/text/lines.hpp"
 #include "experiments/config_document.hpp"
 #include "experiments/config_values.hpp"
@@ -42,6 +43,7 @@ class ConfigReader {
     for_each_table(document, "model", [&](const auto& table) { read_model(table); });
     for_each_table(document, "strategy", [&](const auto& table) { read_strategy(table); });
     check_size();
+    if (problems_.count() == 0) check_fits();
     problems_.throw_if_any();
   }
 
@@ -69,6 +71,37 @@ class ConfigReader {
                     fmt::format("seeds × tasks × models × strategies make {:.0f} trials, at "
                                 "most {:.0f} fit one experiment; split it",
                                 trials, kMostTrials));
+    }
+  }
+
+  // Pairs that do not fit are left out of the plan; what fits nothing is a mistake.
+  void check_fits() {
+    const auto fit = [&](const ModelSpec& model, const StrategySpec& strategy) {
+      return plugin::fits(registry_.get(Kind::model, model.plugin),
+                          registry_.get(Kind::strategy, strategy.plugin));
+    };
+    std::set<std::string> told;  // sweeps make many of one
+    for (const auto& strategy : config_.strategies) {
+      const auto fits = [&](const ModelSpec& model) { return fit(model, strategy); };
+      if (std::any_of(config_.models.begin(), config_.models.end(), fits)) continue;
+      if (!told.insert(strategy.plugin).second) continue;
+      problems_.add(strategy.position,
+                    plugin::misfit(strategy.plugin, plugin::needs_masks(registry_.get(
+                                                        Kind::strategy, strategy.plugin))));
+    }
+    if (!told.empty()) return;
+    for (const auto& model : config_.models) {
+      const auto fits = [&](const StrategySpec& strategy) { return fit(model, strategy); };
+      if (std::any_of(config_.strategies.begin(), config_.strategies.end(), fits)) continue;
+      if (!told.insert(model.plugin).second) continue;
+      problems_.add(model.position,
+                    fmt::format("model {}: no strategy here works on it; add one that does, such "
+                                "as {}",
+                                model.plugin,
+                                plugin::needs_masks(registry_.get(
+                                    Kind::strategy, config_.strategies.front().plugin))
+                                    ? "greedy"
+                                    : "mask_predict or gibbs"));
     }
   }
 

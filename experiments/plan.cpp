@@ -4,6 +4,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "core/plugin/strategy.hpp"
 #include "experiments/content_hash.hpp"
 #include "experiments/trial_metrics.hpp"
 
@@ -155,6 +156,10 @@ class Planner {
     for (const auto& arm : arms_) {
       const auto& tasks = arm.spec->tasks;
       if (std::find(tasks.begin(), tasks.end(), plan_.tasks[task].label) == tasks.end()) continue;
+      if (!plugin::fits(registry_.get(Kind::model, plan_.models[model].record.plugin),
+                        registry_.get(Kind::strategy, arm.spec->plugin))) {
+        continue;  // read_config has seen to it that each of them fits another
+      }
       PlannedTrial trial;
       trial.model = model;
       trial.task = task;

@@ -12,7 +12,8 @@ using nlohmann::json;
 constexpr std::uint64_t kBatch = 64;
 
 // What the metrics of likelihood need is not in the texts: they stay as the model's run left them.
-constexpr std::array kKept = {"perplexity", "bits_per_byte"};
+constexpr std::array kKept = {"perplexity", "bits_per_byte", "pseudo_perplexity",
+                              "pseudo_bits_per_byte"};
 constexpr const char* kKeptDetail = "likelihood";
 
 plugin::Example example_of(const storage::SampleRecord& sample) {

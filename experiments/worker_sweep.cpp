@@ -29,19 +29,21 @@ std::uint64_t rounded(double value) {
 
 // A reference that was cut says nothing that compares with models that saw all of it.
 void add_likelihood(storage::SampleRecord& record, const decode::Likelihood& likelihood) {
-  const auto& [sum, tokens, bytes, complete] = likelihood;
+  const auto& [sum, tokens, bytes, complete, pseudo] = likelihood;
   if (!complete) {
     record.details["likelihood"] = "undefined: the reference is longer than the model's context";
     return;
   }
-  record.metrics["perplexity"] = stored(metrics::perplexity(sum, tokens));
-  record.metrics["bits_per_byte"] = stored(metrics::bits_per_byte(sum, bytes));
+  const std::string prefix = pseudo ? "pseudo_" : "";
+  record.metrics[prefix + "perplexity"] = stored(metrics::perplexity(sum, tokens));
+  record.metrics[prefix + "bits_per_byte"] = stored(metrics::bits_per_byte(sum, bytes));
 }
 
 decode::Arm make_arm(plugin::Registry& registry, const plugin::Model& model,
                      const TrialJob& trial) {
   decode::Arm arm{
       plugin::Strategy::create(registry, trial.strategy.plugin, trial.strategy.settings), {}};
+  plugin::require_fit(model, arm.strategy, trial.strategy.plugin);
   for (const auto& processor : trial.processors) {
     arm.processors.push_back(
         plugin::LogitsProcessor::create(registry, processor.plugin, processor.settings));

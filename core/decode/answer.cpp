@@ -117,7 +117,8 @@ std::string AnswerCollector::check(const trellis_move* move,
   }
   if (move->token_count > 0 && move->tokens == nullptr) return "tokens are null";
   if (reason == nullptr && move->token_count == 0) return "it has no token";
-  const std::size_t base = length_at(parent.token_count, parent.row_count, move->row);
+  const bool masks = view_.mask >= 0;
+  const std::size_t base = masks ? 0 : length_at(parent.token_count, parent.row_count, move->row);
   if (move->token_count > limit_ - base) {
     return fmt::format("{} tokens where only {} have room", move->token_count, limit_ - base);
   }
@@ -128,6 +129,10 @@ std::string AnswerCollector::check(const trellis_move* move,
     }
   }
   if (std::isnan(move->score)) return "its score is not a number";
+  if (masks) {
+    auto problem = check_block(*move, reason != nullptr);
+    if (!problem.empty()) return problem;
+  }
   if (reason == nullptr) return {};
   if (*reason < TRELLIS_FINISH_EOS || *reason > TRELLIS_FINISH_STRATEGY) {
     return fmt::format("reason {} is none", *reason);
@@ -141,6 +146,23 @@ std::string AnswerCollector::check(const trellis_move* move,
       return fmt::format("ends by an end symbol, but its last token is {}", last);
     }
   }
+  return {};
+}
+
+// A block takes its parent's place; every token of it is written by the round that saw its mask.
+std::string AnswerCollector::check_block(const trellis_move& move, bool finish) const {
+  const trellis_hypothesis& parent = view_.hypotheses[move.parent];
+  if (move.row != 0 || again_of(move) != 0) return "row and again of a block must be 0";
+  const std::size_t count = move.token_count;
+  const auto masks =
+      static_cast<std::size_t>(std::count(move.tokens, move.tokens + count, view_.mask));
+  if (parent.token_count == 0) {
+    return finish || masks != count ? "the first block must be moved, and be all masks" : "";
+  }
+  if (count != parent.token_count) {
+    return fmt::format("a block of {} tokens after one of {}", count, parent.token_count);
+  }
+  if (finish && masks > 0) return fmt::format("it is finished with {} masks left", masks);
   return {};
 }
 

@@ -47,6 +47,7 @@ class AnswerCollector {
   trellis_status receive_score(std::uint64_t finish, double score, trellis_error* error) noexcept;
   trellis_status refuse(std::string problem, trellis_error* error);
   std::string check(const trellis_move* move, const trellis_finish_reason* reason) const;
+  std::string check_block(const trellis_move& move, bool finish) const;
 
   const trellis_view& view_;
   std::size_t limit_;

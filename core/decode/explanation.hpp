@@ -25,6 +25,7 @@ struct Explanation {
       decoder;                      ///< all that is fed: start symbol, prompt, target but its last
   std::vector<TokenRecord> judged;  ///< the last of `decoder` predicts the last of these
   double log_probability = 0;       ///< sum over `judged`, nats: the chain rule
+  bool pseudo = false;  ///< each was judged when it alone was masked, and `decoder` is all the text
   std::vector<plugin::AttentionMap> attention;  ///< empty when the model shows none
 };
 

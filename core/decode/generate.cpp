@@ -128,7 +128,7 @@ class Generator {
     auto start = std::make_shared<PromptStart>();
     start->tokens = context_.model.encode_prompt(prompt.source, prompt.prefix);
     start->stops = StopStrings(prompt.stop);
-    const std::size_t used = start->tokens.decoder.size();
+    const std::size_t used = plugin::context_used(context_.model.facts(), start->tokens);
     start->limit = prompt.max_new_tokens;
     if (max_context) {
       start->limit = std::min(start->limit, *max_context - std::min(*max_context, used));

@@ -11,6 +11,9 @@
 namespace trellis::decode {
 namespace {
 
+// Of logits that are in memory at once when places are judged.
+constexpr std::size_t kMostRows = 1024;
+
 struct Sequence {
   plugin::State state;
   std::vector<std::int32_t> tokens;  // what is fed: prompt and target, without the last token
@@ -22,24 +25,29 @@ struct Sequence {
   bool open() const { return fed < tokens.size(); }
 };
 
-// Lays out one request; cuts the target where the model's context ends.
+// Cuts the target where the model's context ends; `unfed` of its tokens need no place there.
+void cut_to_context(const plugin::Model& model, std::size_t used, std::size_t unfed,
+                    std::vector<std::int32_t>& target, Likelihood& likelihood) {
+  if (const auto& context = model.facts().max_context) {
+    const std::size_t room = *context + unfed - std::min(*context + unfed, used);
+    if (target.size() > room) {
+      likelihood.complete = false;
+      target.resize(room);
+      likelihood.bytes = model.decode(target).size();
+    }
+  }
+  likelihood.tokens = target.size();
+}
+
+// Lays out one request.
 Sequence lay_out(plugin::Model& model, const LikelihoodRequest& request, Likelihood& likelihood) {
   const auto& facts = model.facts();
   Sequence sequence;
   auto prompt = model.encode_prompt(request.source, request.prefix);
   sequence.scored = model.encode(request.target);
   if (request.ends && !facts.eos.empty()) sequence.scored.push_back(facts.eos.front());
-  likelihood.bytes = request.target.size();
-  if (facts.max_context) {
-    const std::size_t room =
-        *facts.max_context + 1 - std::min(*facts.max_context + 1, prompt.decoder.size());
-    if (sequence.scored.size() > room) {
-      likelihood.complete = false;
-      sequence.scored.resize(room);
-      likelihood.bytes = model.decode(sequence.scored).size();
-    }
-  }
-  likelihood.tokens = sequence.scored.size();
+  // The last token is never fed.
+  cut_to_context(model, plugin::context_used(facts, prompt), 1, sequence.scored, likelihood);
   if (sequence.scored.empty()) return sequence;
   sequence.tokens = std::move(prompt.decoder);
   sequence.tokens.insert(sequence.tokens.end(), sequence.scored.begin(), sequence.scored.end() - 1);
@@ -57,29 +65,89 @@ void add_piece(FeedBatch& batch, Sequence& sequence, std::size_t size) {
   sequence.fed = end;
 }
 
-// Adds what the rows of a piece say. `number` counts the texts from one.
+// -log P of a token. `number` counts the texts from one, `place` the tokens before it.
+double surprise(std::span<const float> logits, std::int32_t token, std::size_t number,
+                std::size_t place) {
+  const double sum = kernels::log_sum_exp(logits);
+  if (!std::isfinite(sum)) {
+    throw Error(Fault::plugin,
+                fmt::format("the model gave no usable logits for text {} after {} of its tokens: "
+                            "NaN, infinity, or nothing but -infinity",
+                            number, place));
+  }
+  return sum - static_cast<double>(logits[static_cast<std::size_t>(token)]);
+}
+
+// Adds what the rows of a piece say.
 void judge_piece(Sequence& sequence, std::size_t vocab_size, std::size_t number,
                  Likelihood& likelihood) {
   for (std::size_t row = 0; row < sequence.rows.count; ++row, ++sequence.judged) {
     const std::span<const float> logits(sequence.rows.logits + row * vocab_size, vocab_size);
-    const auto token = static_cast<std::size_t>(sequence.scored[sequence.judged]);
-    const double sum = kernels::log_sum_exp(logits);
-    if (!std::isfinite(sum)) {
-      throw Error(Fault::plugin,
-                  fmt::format("the model gave no usable logits for text {} after {} of its tokens: "
-                              "NaN, infinity, or nothing but -infinity",
-                              number, sequence.judged));
-    }
-    likelihood.negative_log_likelihood += sum - static_cast<double>(logits[token]);
+    likelihood.negative_log_likelihood +=
+        surprise(logits, sequence.scored[sequence.judged], number, sequence.judged);
   }
 }
 
+std::vector<Likelihood> pseudo_likelihoods(plugin::Model& model,
+                                           std::span<const LikelihoodRequest> requests,
+                                           std::size_t max_batch,
+                                           const std::function<bool()>& cancelled) {
+  std::vector<Likelihood> results(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto& request = requests[i];
+    Likelihood& likelihood = results[i];
+    const auto prompt = model.encode_prompt(request.source, request.prefix);
+    auto target = model.encode(request.target);
+    likelihood.pseudo = true;
+    likelihood.bytes = request.target.size();
+    cut_to_context(model, plugin::context_used(model.facts(), prompt), 0, target, likelihood);
+    judge_masked(model, prompt, target, max_batch, cancelled,
+                 [&](std::size_t place, std::span<const float> logits) {
+                   likelihood.negative_log_likelihood +=
+                       surprise(logits, target[place], i + 1, place);
+                 });
+  }
+  return results;
+}
+
 }  // namespace
+
+void judge_masked(plugin::Model& model, const plugin::PromptTokens& prompt,
+                  std::span<const std::int32_t> block, std::size_t max_batch,
+                  const std::function<bool()>& cancelled,
+                  const std::function<void(std::size_t, std::span<const float>)>& judge) {
+  const std::size_t vocab_size = model.facts().vocab_size;
+  if (block.empty()) return;
+  FeedBatch batch(vocab_size, 0);
+  const auto text = model.open_state(prompt.encoder);
+  Rows length;
+  batch.add(text, prompt.decoder, 0, length);
+  batch.run(model, {1, 1});
+  const std::size_t at_once =
+      std::clamp<std::size_t>(kMostRows / block.size(), 1, std::max<std::size_t>(max_batch, 1));
+  for (std::size_t begin = 0; begin < block.size(); begin += at_once) {
+    if (cancelled && cancelled()) throw Error(Fault::cancelled, "scoring was cancelled");
+    const std::size_t end = std::min(block.size(), begin + at_once);
+    std::vector<plugin::State> states;
+    std::vector<std::vector<std::int32_t>> blocks(end - begin, {block.begin(), block.end()});
+    std::vector<Rows> rows(end - begin);
+    for (std::size_t place = begin; place < end; ++place) {
+      states.push_back(model.fork(text));
+      blocks[place - begin][place] = *model.facts().mask;
+      // The last so many rows are given: the first of them is that of the masked place.
+      batch.add(states.back(), blocks[place - begin], block.size() - place, rows[place - begin]);
+    }
+    batch.run(model, {at_once, at_once * block.size()});
+    for (std::size_t place = begin; place < end; ++place)
+      judge(place, {rows[place - begin].logits, vocab_size});
+  }
+}
 
 std::vector<Likelihood> likelihoods(plugin::Model& model,
                                     std::span<const LikelihoodRequest> requests,
                                     std::size_t max_batch, const std::function<bool()>& cancelled,
                                     std::size_t feed_tokens) {
+  if (model.facts().mask) return pseudo_likelihoods(model, requests, max_batch, cancelled);
   const std::size_t vocab_size = model.facts().vocab_size;
   std::vector<Likelihood> results(requests.size());
   FeedBatch batch(vocab_size, 0);

@@ -1,4 +1,6 @@
-/// How probable a model finds given texts: teacher forcing, for perplexity and bits per byte.
+/// How probable a model finds given texts: teacher forcing, for perplexity and bits per byte. Of a
+/// model that predicts masked places the pseudo-log-likelihood (Salazar et al. 2020): each token by
+/// what is expected at its place when it alone is masked.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +25,7 @@ struct Likelihood {
   std::uint64_t tokens = 0;            ///< scored: those of the target, and the end symbol
   std::uint64_t bytes = 0;             ///< of the target's UTF-8
   bool complete = true;                ///< false: the target was cut at the model's context
+  bool pseudo = false;                 ///< of masked places, which is no text's probability
 };
 
 /// One answer a request, in order. Each is fed as one sequence, `max_batch` at a time, in pieces of
@@ -32,5 +35,13 @@ std::vector<Likelihood> likelihoods(plugin::Model& model,
                                     std::span<const LikelihoodRequest> requests,
                                     std::size_t max_batch, const std::function<bool()>& cancelled,
                                     std::size_t feed_tokens = 512);
+
+/// What a model that predicts masked places expects of each token of a block in a text's gap when
+/// that one is masked: `judge` gets the number of a place and its logits // [vocab_size], which are
+/// borrowed for the call. All that is passed must fit the model's context.
+void judge_masked(plugin::Model& model, const plugin::PromptTokens& prompt,
+                  std::span<const std::int32_t> block, std::size_t max_batch,
+                  const std::function<bool()>& cancelled,
+                  const std::function<void(std::size_t, std::span<const float>)>& judge);
 
 }  // namespace trellis::decode

@@ -67,7 +67,8 @@ void Sample::collect(Frontier& frontier, std::vector<std::size_t>& wanted) const
   for (const auto& hypothesis : live_) {
     // The row after the last token of a finished sequence judges nothing.
     const auto& node = hypothesis.closing ? hypothesis.node->parent() : hypothesis.node;
-    const bool may_return = hypothesis.rows > 1 && !hypothesis.closing;
+    // A block of masks is always rewritten from the prompt on.
+    const bool may_return = fills_masks() || (hypothesis.rows > 1 && !hypothesis.closing);
     wanted.push_back(frontier.want(node, hypothesis.rows, may_return));
   }
 }
@@ -121,7 +122,8 @@ void Sample::show(View& view) {
     longest = std::max(longest, hypothesis.tokens.size());
   }
   view.noise = noise_abi(noise_key_);
-  const std::size_t remaining = start_->limit - longest;
+  const bool masks = fills_masks();
+  const std::size_t remaining = masks ? start_->limit : start_->limit - longest;
   view.abi = {
       sizeof(trellis_view),
       view.hypotheses.data(),
@@ -135,14 +137,15 @@ void Sample::show(View& view) {
       round_,
       start_->limit,
       remaining,
-      remaining == 1,
+      !masks && remaining == 1,
       &view.noise,
       arm_.strategy->needs().prompt_hidden ? start_->root->prompt_hidden.data() : nullptr,
       this,
       [](void* sample, const std::int32_t* tokens, std::size_t count, trellis_text_sink* text,
          trellis_error* error) {
         return static_cast<const Sample*>(sample)->write_text({tokens, count}, *text, *error);
-      }};
+      },
+      facts.mask.value_or(-1)};
 }
 
 // Rows are shown where the batch has them; several that do not lie side by side there are copied.
@@ -194,11 +197,13 @@ void Sample::process(const Hypothesis& hypothesis, std::size_t row, std::span<fl
     std::copy(logits.begin(), logits.end(), scores.begin());
   }
   const auto noise = noise_abi(noise_key_);
+  // The row of a place in a block is about its own token.
+  const std::size_t before = node->depth() - (fills_masks() && node->depth() > 0 ? 1 : 0);
   const trellis_sequence sequence{sizeof(trellis_sequence),
                                   start_->tokens.decoder.data(),
                                   start_->tokens.decoder.size(),
                                   hypothesis.tokens.data(),
-                                  node->depth(),
+                                  before,
                                   facts.eos.data(),
                                   facts.eos.size(),
                                   start_->tokens.encoder.data(),
@@ -216,6 +221,10 @@ void Sample::carry_out(const std::vector<Move>& moves) {
   next_.clear();
   const std::size_t vocab_size = context_.model.facts().vocab_size;
   for (const auto& answered : moves) {
+    if (fills_masks()) {
+      rewrite(answered);
+      continue;
+    }
     const Move move = without_tokens_after_stop(answered);
     auto next = follow(move);
     if (!move.tokens.empty()) {

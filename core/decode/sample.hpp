@@ -109,6 +109,8 @@ class Sample {
   void show_rows(const Hypothesis& hypothesis, trellis_hypothesis& shown);
   void process(const Hypothesis& hypothesis, std::size_t row, std::span<float> scores) const;
   void carry_out(const std::vector<Move>& moves);
+  bool fills_masks() const { return context_.model.facts().mask.has_value(); }
+  void rewrite(const Move& move);
   void rescore(const std::vector<Rescore>& rescores);
   Move without_tokens_after_stop(const Move& move) const;
   Hypothesis follow(const Move& move) const;

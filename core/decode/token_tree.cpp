@@ -19,11 +19,16 @@ NodePtr TreeNode::root(std::vector<std::int32_t> prompt, plugin::State state,
 NodePtr TreeNode::child(const NodePtr& parent, std::int32_t token) {
   auto& entry = parent->children_[token];
   if (auto found = entry.lock()) return found;
+  NodePtr node = apart(parent, token);
+  entry = node;
+  return node;
+}
+
+NodePtr TreeNode::apart(const NodePtr& parent, std::int32_t token) {
   NodePtr node(new TreeNode());
   node->parent_ = parent;
   node->token_ = token;
   node->depth_ = parent->depth_ + 1;
-  entry = node;
   return node;
 }
 

@@ -35,6 +35,9 @@ class TreeNode {
                       std::size_t encoder_tokens = 0);
   /// The child of `parent` for a token; made where there is none.
   static NodePtr child(const NodePtr& parent, std::int32_t token);
+  /// A child that nobody else finds, for tokens whose rows depend on what stands behind them. Under
+  /// its parent all are of this kind, or none.
+  static NodePtr apart(const NodePtr& parent, std::int32_t token);
   ~TreeNode();
   TreeNode(const TreeNode&) = delete;
   TreeNode& operator=(const TreeNode&) = delete;

@@ -221,6 +221,11 @@ constexpr std::array kMetrics{
                      &perplexity_of_sums, 2, true},
     MetricDefinition{"bits_per_byte", "bits that the model needs for a byte of the reference",
                      false, &bits_per_byte_of_sums, 2},
+    MetricDefinition{"pseudo_perplexity", "perplexity of the reference's tokens, each masked alone",
+                     false, &perplexity_of_sums, 2, true},
+    MetricDefinition{"pseudo_bits_per_byte",
+                     "bits for a byte of the reference, each token masked alone", false,
+                     &bits_per_byte_of_sums, 2},
     MetricDefinition{"tokens_per_second", "generated tokens a second", true,
                      &tokens_per_second_of_sums, 2, true},
 };

@@ -196,6 +196,11 @@ Tensor SelfAttention::cached(const Tensor& x, std::span<const CachePart> parts,
   return attend_cached(x, parts, layer, true);
 }
 
+Tensor SelfAttention::both_ways(const Tensor& x, std::span<const CachePart> parts,
+                                std::size_t layer) const {
+  return attend_cached(x, parts, layer, false);
+}
+
 Tensor SelfAttention::attend_cached(const Tensor& x, std::span<const CachePart> parts,
                                     std::size_t layer, bool causal) const {
   Tensor projected = query_key_value(x);

@@ -95,6 +95,9 @@ struct SelfAttention {
   /// x // [tokens, width], the new tokens of all parts one after another: their keys and values are
   /// put into the caches. Causal.
   Tensor cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer) const;
+  /// The same where each token sees all of its part, also what stands behind it; the caches hold
+  /// nothing else.
+  Tensor both_ways(const Tensor& x, std::span<const CachePart> parts, std::size_t layer) const;
 
  private:
   Tensor attend_cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer,

@@ -18,6 +18,7 @@ namespace {
 constexpr int kFormat = 1;
 const char* const kModelFile = "model.json";
 const char* const kCheckpointFile = "training.safetensors";
+const char* const kGapMark = "___";  // of published models
 
 nlohmann::json read_model_file(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / kModelFile;
@@ -98,7 +99,8 @@ nlohmann::json to_json(const TrainingPoint& point) {
 
 LanguageModel::LanguageModel(std::string id, nlohmann::json settings, Architecture architecture)
     : id_(std::move(id)), settings_(std::move(settings)), architecture_(std::move(architecture)) {
-  const std::size_t special = architecture_.encoder_decoder ? 0 : 2;  // start symbol, separator
+  // Start symbol and separator; where there are masks, also the end and a place to fill.
+  const std::size_t special = architecture_.encoder_decoder ? 0 : architecture_.masked ? 4 : 2;
   if (architecture_.context_is_limit &&
       architecture_.max_source_tokens + special > architecture_.context)
     throw Error(Fault::usage,
@@ -109,7 +111,8 @@ LanguageModel::LanguageModel(std::string id, nlohmann::json settings, Architectu
   if (source_limit == 0)
     source_limit =
         architecture_.encoder_decoder ? architecture_.context : architecture_.context / 2;
-  form_ = trained_form(architecture_.encoder_decoder, source_limit);
+  form_ = architecture_.masked ? masked_form(architecture_.gap_mark, source_limit)
+                               : trained_form(architecture_.encoder_decoder, source_limit);
 }
 
 LanguageModel LanguageModel::from_published(std::string id, const formats::Checkpoint& checkpoint,
@@ -118,6 +121,7 @@ LanguageModel LanguageModel::from_published(std::string id, const formats::Check
   architecture.encoder_decoder = published.encoder_decoder;
   architecture.context = published.context;
   architecture.context_is_limit = published.context_is_limit;
+  architecture.masked = published.masked;
   LanguageModel model(std::move(id), checkpoint.config, std::move(architecture));
   load_published(published.network->parameters, checkpoint, published.names);
   model.network_ = std::move(published.network);
@@ -131,6 +135,12 @@ LanguageModel LanguageModel::from_published(std::string id, const formats::Check
         fmt::format("{}: its tokenizer has {} tokens, the model only {}: they do not "
                     "belong together",
                     checkpoint.path.string(), model.tokenizer_->vocab_size(), published.vocab));
+  model.weights_hash_ = formats::tensor_hash(checkpoint);
+  if (published.masked) {
+    masked_symbols(*model.tokenizer_);  // throws where it has none
+    model.form_ = masked_form(kGapMark, 0);
+    return model;
+  }
   const formats::ConfigReader config = checkpoint.reader();
   // What a model generates with may end at more tokens than it was trained with.
   const auto generation = config.object({"generation"});
@@ -142,7 +152,6 @@ LanguageModel LanguageModel::from_published(std::string id, const formats::Check
   const std::vector<std::int32_t> begins = config.tokens({"bos_token_id"});
   if (!form.begin && !begins.empty()) form.begin = begins.front();
   model.form_ = published_form(form);
-  model.weights_hash_ = formats::tensor_hash(checkpoint);
   return model;
 }
 
@@ -184,7 +193,7 @@ void LanguageModel::load(const std::filesystem::path& folder) {
     throw Error(Fault::bad_data, (folder / kModelFile).string() + ": " + exception.what() +
                                      "; train the model again");
   }
-  vocab_size_ = tokenizer_->vocab_size();
+  vocab_size_ = trained_vocab_size();
   network_ = architecture_.make(static_cast<std::int64_t>(vocab_size_), 0);
   const formats::SafetensorsFile file = formats::read_safetensors(path);
   const std::string hash = formats::tensor_hash(file);
@@ -233,6 +242,7 @@ nlohmann::json LanguageModel::describe() const {
   if (network_ != nullptr) {
     json["vocab_size"] = vocab_size_;
     json["tokenizer"]["vocab_size"] = tokenizer_->vocab_size();
+    if (architecture_.masked) json["mask"] = masked_symbols(*tokenizer_).mask;
     json["hidden_size"] = network_->hidden_size();
     json["parameters"] = network_->parameters.count();
     const StateCost cost = network_->state_cost();
@@ -260,7 +270,9 @@ std::string LanguageModel::decode(std::span<const std::int32_t> tokens) const {
 
 std::string LanguageModel::token_text(std::int32_t token) const {
   check_tokens({&token, 1});
-  return has_text(token) ? tokenizer().token_text(token) : fmt::format("<{}>", token);
+  if (has_text(token)) return tokenizer().token_text(token);
+  const bool mask = architecture_.masked && token == masked_symbols(*tokenizer_).mask;
+  return mask ? "<mask>" : fmt::format("<{}>", token);
 }
 
 // Published networks may have more outputs than their tokenizers have tokens.
@@ -285,7 +297,7 @@ void LanguageModel::check_tokens(std::span<const std::int32_t> tokens) const {
 std::unique_ptr<NetworkState> LanguageModel::open(std::span<const std::int32_t> encoder_tokens) {
   Network& network = ready();
   const c10::InferenceMode inference;
-  if (!architecture_.encoder_decoder) return network.open({});
+  if (!architecture_.encoder_decoder && !architecture_.masked) return network.open({});
   if (encoder_tokens.empty()) return network.open(form_->empty_source());
   check_tokens(encoder_tokens);
   if (architecture_.context_is_limit && encoder_tokens.size() > architecture_.context)
@@ -309,7 +321,14 @@ void LanguageModel::feed(std::span<const FeedRequest> requests) {
   }
   Network& network = ready();
   const c10::InferenceMode inference;
+  std::vector<bool> tells_length(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    tells_length[i] = architecture_.masked && requests[i].state->length == 0;
   feed_rows(network, requests);
+  if (architecture_.knows_length) return;
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    if (tells_length[i] && requests[i].logits != nullptr)
+      std::fill_n(requests[i].logits, requests[i].rows * vocab_size_, 0.0F);
 }
 
 std::vector<AttentionMap> LanguageModel::attend(std::span<const std::int32_t> encoder_tokens,
@@ -333,6 +352,16 @@ std::vector<AttentionMap> LanguageModel::attend(std::span<const std::int32_t> en
   return maps;
 }
 
+std::size_t LanguageModel::trained_vocab_size() const {
+  return tokenizer_->vocab_size() + (architecture_.masked ? 1 : 0);
+}
+
+// How many tokens of a plain text are learned at once.
+std::size_t LanguageModel::window() const {
+  constexpr std::size_t kAround = 2;  // before and behind a text with masks
+  return architecture_.context - (architecture_.masked ? kAround : 0);
+}
+
 Sequence LanguageModel::to_sequence(const TextExample& example) const {
   EncodedPrompt prompt = encode_prompt(example.source, {});
   Sequence sequence;
@@ -341,10 +370,12 @@ Sequence LanguageModel::to_sequence(const TextExample& example) const {
   sequence.given = architecture_.learn_source ? 1 : sequence.tokens.size();
   const std::vector<std::int32_t> target = tokenizer_->encode(example.target);
   sequence.tokens.insert(sequence.tokens.end(), target.begin(), target.end());
-  sequence.tokens.push_back(text::kEnd);
-  // Plain text is cut to windows later; a target that answers a source must stay with it.
+  if (!architecture_.masked) sequence.tokens.push_back(text::kEnd);
+  // Plain text is cut to windows later; a target that answers a source must stay with it. Where
+  // there are masks, one in the source gives its place to the target.
+  const std::size_t used = architecture_.masked ? sequence.source.size() - 1 : 0;
   if (!example.source.empty())
-    sequence.tokens.resize(std::min(sequence.tokens.size(), architecture_.context + 1));
+    sequence.tokens.resize(std::min(sequence.tokens.size(), architecture_.context - used + 1));
   return sequence;
 }
 
@@ -372,7 +403,7 @@ void LanguageModel::train(std::span<const TextExample> train, std::span<const Te
       texts.push_back(example.target);
     }
     tokenizer_ = text::train_tokenizer(tokenizer_options(settings_), texts);
-    vocab_size_ = tokenizer_->vocab_size();
+    vocab_size_ = trained_vocab_size();
     network_ = architecture_.make(static_cast<std::int64_t>(vocab_size_), seed);
   }
   network_->parameters.thaw();
@@ -380,8 +411,7 @@ void LanguageModel::train(std::span<const TextExample> train, std::span<const Te
   const std::vector<Sequence> train_sequences = to_sequences(train);
   const std::vector<Sequence> valid_sequences = to_sequences(valid);
   const TrainingJob job{
-      train_sequences, valid_sequences, architecture_.context, seed, folder / kCheckpointFile, mark,
-      on_point};
+      train_sequences, valid_sequences, window(), seed, folder / kCheckpointFile, mark, on_point};
   if (nn::train(*network_, options, job, world) == TrainingEnd::stopped)
     throw Error(Fault::cancelled,
                 "training was stopped; run it again to go on from " + job.checkpoint.string());

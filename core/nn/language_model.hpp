@@ -34,6 +34,10 @@ struct Architecture {
   bool context_is_limit = true;  ///< false: generation may go on for ever
   std::size_t max_source_tokens = 0;  ///< 0: `context` with an encoder, half of it without
   bool learn_source = false;          ///< without an encoder: the source's tokens are targets too
+  /// It predicts masked places of a text instead of next tokens; its mask is the vocabulary's last.
+  bool masked = false;
+  std::string gap_mark = {};  ///< masked: what stands in a text where the output belongs
+  bool knows_length = false;  ///< masked: hidden vectors of the first place tell the gap's length
   std::function<std::unique_ptr<Network>(std::int64_t vocab, std::uint64_t seed)> make;
 };
 
@@ -73,6 +77,7 @@ struct PublishedModel {
   bool context_is_limit = true;
   bool encoder_decoder = false;
   std::optional<std::int32_t> decoder_start;  ///< with an encoder
+  bool masked = false;                        ///< it predicts masked places
 };
 
 /// Of a network without an encoder.
@@ -126,6 +131,8 @@ class LanguageModel {
   const text::Tokenizer& tokenizer() const;
   // For generation: a frozen network.
   Network& ready() const;
+  std::size_t trained_vocab_size() const;
+  std::size_t window() const;
   Sequence to_sequence(const TextExample& example) const;
   std::vector<Sequence> to_sequences(std::span<const TextExample> examples) const;
   bool has_text(std::int32_t token) const;

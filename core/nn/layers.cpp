@@ -239,6 +239,8 @@ Tensor FeedForward::inner(const Tensor& x) const {
   switch (activation) {
     case Activation::relu:
       return at::relu(lifted);
+    case Activation::gelu_erf:
+      return nn::gelu(lifted);
     case Activation::gelu_tanh:
       return in_inference() ? apply_kernel(kernels::Function::gelu_tanh, lifted)
                             : at::gelu(lifted, "tanh");
@@ -253,6 +255,10 @@ Tensor FeedForward::inner(const Tensor& x) const {
   const Tensor gate = in_inference() ? apply_kernel(kernels::Function::gelu_tanh, halves[0])
                                      : at::gelu(halves[0], "tanh");
   return gate * halves[1];
+}
+
+Tensor gelu(const Tensor& x) {
+  return in_inference() ? apply_kernel(kernels::Function::gelu_erf, x) : at::gelu(x, "none");
 }
 
 Tensor ids_tensor(const std::int32_t* ids, std::size_t count) {

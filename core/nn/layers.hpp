@@ -150,7 +150,7 @@ struct RmsNorm {
   Tensor operator()(const Tensor& x) const;
 };
 
-enum class Activation { relu, gelu_tanh, swiglu, geglu };
+enum class Activation { relu, gelu_erf, gelu_tanh, swiglu, geglu };
 
 /// down(activation(up(x))); swiglu: down(silu(gate(x)) * up(x)), geglu: the same with gelu_tanh
 /// (Shazeer 2020), with the gate's rows before those of `up` in one matrix.
@@ -173,6 +173,10 @@ struct FeedForward {
 inline Tensor dropout(const Tensor& x, double probability) {
   return probability > 0 ? at::dropout(x, probability, true) : x;
 }
+
+/// x F(x), F the standard normal distribution's (Hendrycks and Gimpel 2016); in inference by
+/// kernels.
+Tensor gelu(const Tensor& x);
 
 /// Ids as a tensor // [1, count].
 Tensor ids_tensor(const std::int32_t* ids, std::size_t count);

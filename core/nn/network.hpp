@@ -18,6 +18,7 @@ struct Batch {
   Tensor source_lengths;  ///< [rows], at least 1; undefined without an encoder
   Tensor input;           ///< [rows, length]
   Tensor target;          ///< [rows, length], kIgnoredTarget where nothing is learned
+  Tensor segments;        ///< [rows, length], which of two texts; undefined: by the network's rule
   std::int64_t target_count = 0;
 };
 
@@ -65,6 +66,10 @@ class Network {
   virtual Tensor hidden(const Batch& batch, std::vector<AttentionMap>* maps) = 0;
   /// The output layer // [..., hidden_size] -> [..., vocab]
   virtual Tensor logits(const Tensor& hidden) = 0;
+  /// What training makes of a batch before it is learned: by default nothing. A network that learns
+  /// other things than next tokens makes another batch, with numbers drawn from `seed`; it must
+  /// have a target.
+  virtual Batch lesson(const Batch& batch, std::uint64_t seed) const;
   virtual std::int64_t hidden_size() const = 0;
   virtual StateCost state_cost() const = 0;
 

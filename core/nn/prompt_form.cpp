@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+
+#include "core/error.hpp"
 
 namespace trellis::nn {
 namespace {
@@ -90,7 +93,88 @@ class PublishedForm final : public PromptForm {
   bool encoder_decoder_;
 };
 
+bool holds(const Tokens& tokens, std::int32_t token) {
+  return std::ranges::find(tokens, token) != tokens.end();
+}
+
+class MaskedForm final : public PromptForm {
+ public:
+  MaskedForm(std::string gap_mark, std::size_t limit)
+      : gap_mark_(std::move(gap_mark)), limit_(limit) {}
+
+  EncodedPrompt encode(const text::Tokenizer& tokenizer, std::string_view source,
+                       std::string_view prefix) const override {
+    const MaskedSymbols symbols = masked_symbols(tokenizer);
+    std::string before(prefix);
+    std::string_view behind;
+    bool marked = true;
+    if (const std::size_t gap = find_gap(source); gap != source.npos) {
+      before.insert(0, source.substr(0, gap));
+      behind = source.substr(gap + gap_mark_.size());
+      source = {};
+    } else if (const std::size_t place = find_gap(prefix); place != prefix.npos) {
+      before.resize(place);
+      behind = prefix.substr(place + gap_mark_.size());
+    } else {
+      marked = false;
+    }
+    Tokens left = before.empty() ? Tokens{} : tokenizer.encode(before);
+    Tokens right = behind.empty() ? Tokens{} : tokenizer.encode(behind);
+    if (!source.empty()) {
+      Tokens read = tokenizer.encode(source);
+      if (limit_ > 0) read.resize(std::min(read.size(), limit_));
+      read.push_back(symbols.separator);
+      left.insert(left.begin(), read.begin(), read.end());
+    } else if (limit_ > 0) {
+      keep_around_gap(left, right);
+    }
+    if (marked || !holds(left, symbols.mask)) left.push_back(symbols.mask);
+    EncodedPrompt prompt;
+    prompt.encoder.push_back(symbols.begin);
+    append(prompt.encoder, left);
+    append(prompt.encoder, right);
+    prompt.encoder.push_back(symbols.end);
+    prompt.decoder.push_back(symbols.mask);
+    return prompt;
+  }
+
+  Tokens empty_source() const override { return {}; }
+
+ private:
+  std::size_t find_gap(std::string_view text) const {
+    return gap_mark_.empty() ? text.npos : text.find(gap_mark_);
+  }
+
+  // Each side has half of the limit, and what the other does not need.
+  void keep_around_gap(Tokens& left, Tokens& right) const {
+    const std::size_t room = std::max(limit_ / 2, limit_ - std::min(limit_, right.size()));
+    if (left.size() > room)
+      left.erase(left.begin(), left.end() - static_cast<std::ptrdiff_t>(room));
+    right.resize(std::min(right.size(), limit_ - left.size()));
+  }
+
+  std::string gap_mark_;
+  std::size_t limit_;
+};
+
 }  // namespace
+
+MaskedSymbols masked_symbols(const text::Tokenizer& tokenizer) {
+  const text::SpecialTokens special = tokenizer.special_tokens();
+  if (!special.mask && special.begin == text::kBegin && special.separator == text::kSeparator &&
+      special.end == text::kEnd)
+    return {text::kBegin, text::kSeparator, text::kEnd,
+            static_cast<std::int32_t>(tokenizer.vocab_size())};
+  if (!special.mask || !special.separator || !special.begin)
+    throw Error(Fault::bad_data,
+                "the tokenizer of a model of masked places must have the tokens "
+                "[CLS], [SEP] and [MASK]; give the one that belongs to the model");
+  return {*special.begin, *special.separator, *special.separator, *special.mask};
+}
+
+std::unique_ptr<PromptForm> masked_form(std::string gap_mark, std::size_t limit) {
+  return std::make_unique<MaskedForm>(std::move(gap_mark), limit);
+}
 
 std::unique_ptr<PromptForm> trained_form(bool encoder_decoder, std::size_t source_limit) {
   return std::make_unique<TrainedForm>(encoder_decoder, source_limit);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -43,5 +44,23 @@ struct PublishedFormOptions {
 /// Without an encoder: source and prefix as one text, after what the tokenizer puts before every
 /// text. With one: source with all that the tokenizer adds | the start symbol, prefix.
 std::unique_ptr<PromptForm> published_form(const PublishedFormOptions& options);
+
+/// The tokens that a model of masked places has around a text.
+struct MaskedSymbols {
+  std::int32_t begin = 0;
+  std::int32_t separator = 0;  ///< behind a source that is a text of its own
+  std::int32_t end = 0;
+  std::int32_t mask = 0;
+};
+
+/// Of a published vocabulary [CLS], [SEP], [SEP] and [MASK]; of one trained here <bos>, <sep>,
+/// <eos> and the id behind its last. Throws Error(bad_data) for a published one without them.
+MaskedSymbols masked_symbols(const text::Tokenizer& tokenizer);
+
+/// The whole text with a mask in its gap | the mask. The gap is where `gap_mark` stands in the
+/// source or in the prefix: begin before mask behind end; else at the end: begin source separator
+/// prefix mask end. A mask that is written in the text is the gap where there is no mark. `limit`:
+/// most tokens of the text, of which those around the gap are kept; 0: any.
+std::unique_ptr<PromptForm> masked_form(std::string gap_mark, std::size_t limit);
 
 }  // namespace trellis::nn

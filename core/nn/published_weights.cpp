@@ -110,8 +110,15 @@ class Matcher {
 
  private:
   std::string stored_name(const std::string& pattern, const Numbers& numbers) const {
-    const std::string name = with_numbers(pattern, numbers);
-    return bare_ && name.starts_with(names_.prefix) ? name.substr(names_.prefix.size()) : name;
+    std::string name = with_numbers(pattern, numbers);
+    if (bare_ && name.starts_with(names_.prefix)) name.erase(0, names_.prefix.size());
+    if (checkpoint_.tensors.contains(name)) return name;
+    for (const auto& [ending, older] : names_.older) {
+      if (!name.ends_with(ending)) continue;
+      const std::string other = name.substr(0, name.size() - ending.size()) + older;
+      if (checkpoint_.tensors.contains(other)) return other;
+    }
+    return name;
   }
 
   void match(const Parameter& parameter) {

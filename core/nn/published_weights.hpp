@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/formats/checkpoint.hpp"
@@ -33,6 +34,8 @@ struct PublishedNames {
   /// What all tensors of the network but its head are called with when it is published whole, and
   /// without when it was saved alone ("transformer.").
   std::string prefix;
+  /// Endings that older files have for others: {"LayerNorm.weight", "LayerNorm.gamma"}.
+  std::vector<std::pair<std::string, std::string>> older;
 };
 
 /// Fills all parameters, which were made with FirstWeights::none(), and freezes them. Matrices keep

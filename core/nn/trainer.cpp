@@ -159,7 +159,9 @@ std::vector<Batch> Run::next_batches() {
       epoch_ = plan_epoch(job_.train, batching_, progress_.epoch);
       continue;
     }
-    batches.push_back(to_tensors(make_batch(job_.train, epoch_[progress_.batch++])));
+    const Batch batch = to_tensors(make_batch(job_.train, epoch_[progress_.batch]));
+    const std::uint64_t epoch_seed = mix_seed(job_.seed, 5, progress_.epoch);
+    batches.push_back(network_.lesson(batch, mix_seed(epoch_seed, 6, progress_.batch++)));
     progress_.tokens += static_cast<std::uint64_t>(batches.back().target_count);
   }
   return batches;
@@ -271,9 +273,12 @@ double evaluate(Network& network, std::span<const Sequence> sequences, const Bat
   const at::NoGradGuard no_gradient;
   double sum = 0;
   std::int64_t count = 0;
+  std::uint64_t number = 0;
   for (const WindowBatch& windows : plan_validation(sequences, options)) {
     cancelled();
-    const Batch batch = to_tensors(make_batch(sequences, windows));
+    // The same lesson every time, so that losses compare.
+    const Batch batch = network.lesson(to_tensors(make_batch(sequences, windows)),
+                                       mix_seed(options.seed, 7, number++));
     const auto mean = static_cast<double>(cross_entropy(network, batch, 0.0).item<float>());
     sum += mean * static_cast<double>(batch.target_count);
     count += batch.target_count;

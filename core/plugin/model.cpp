@@ -49,6 +49,14 @@ ModelFacts parse_facts(const nlohmann::json& json) {
   }
   facts.eos = json.value("eos", std::vector<std::int32_t>());
   facts.encoder_decoder = json.value("encoder_decoder", false);
+  if (json.contains("mask") && !json["mask"].is_null()) {
+    facts.mask = json["mask"].get<std::int32_t>();
+    if (*facts.mask < 0 || static_cast<std::size_t>(*facts.mask) >= facts.vocab_size) {
+      throw Error(Fault::plugin, fmt::format("model describe: mask = {}: is outside the vocabulary "
+                                             "of {}",
+                                             *facts.mask, facts.vocab_size));
+    }
+  }
   if (json.contains("state_bytes") && !json["state_bytes"].is_null()) {
     const auto& bytes = json["state_bytes"];
     facts.state_bytes =
@@ -74,6 +82,12 @@ void keep_map(void* context, const char* kind, std::int32_t layer, const float* 
 }
 
 }  // namespace
+
+std::size_t context_used(const ModelFacts& facts, const PromptTokens& prompt) {
+  // The block takes the place of the mask in the text.
+  return facts.mask ? prompt.encoder.size() - std::min<std::size_t>(prompt.encoder.size(), 1)
+                    : prompt.decoder.size();
+}
 
 State::State(State&& other) noexcept
     : model_(other.model_), state_(std::exchange(other.state_, nullptr)) {}
@@ -140,6 +154,12 @@ PromptTokens Model::encode_prompt(std::string_view source, std::string_view pref
   if (tokens.decoder.empty()) {
     throw Error(Fault::plugin,
                 "model encode_prompt: gave no decoder token, not even a start symbol");
+  }
+  const auto mask = facts_.mask;
+  if (mask &&
+      (tokens.decoder != std::vector{*mask} ||
+       std::find(tokens.encoder.begin(), tokens.encoder.end(), *mask) == tokens.encoder.end())) {
+    throw Error(Fault::plugin, "model encode_prompt: gave no text with a mask, and the mask alone");
   }
   return tokens;
 }

@@ -33,6 +33,7 @@ struct ModelFacts {
   std::optional<std::size_t> max_context;  ///< decoder tokens, the start symbol included
   std::vector<std::int32_t> eos;
   bool encoder_decoder = false;
+  std::optional<std::int32_t> mask;       ///< of models that predict masked places
   std::optional<StateBytes> state_bytes;  ///< absent: unknown
   std::string weights_hash;
   nlohmann::json tokenizer;
@@ -43,6 +44,10 @@ struct PromptTokens {
   std::vector<std::int32_t> encoder;
   std::vector<std::int32_t> decoder;  ///< at least the start symbol
 };
+
+/// How many of max_context's tokens a prompt takes from the output: the decoder's, or with a mask
+/// the text around the gap.
+std::size_t context_used(const ModelFacts& facts, const PromptTokens& prompt);
 
 struct TrainingExample {
   std::string source;

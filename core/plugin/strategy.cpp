@@ -11,6 +11,8 @@
 namespace trellis::plugin {
 namespace {
 
+constexpr const char* kMaskedPrediction = "masked_prediction";
+
 // A number, or the name of the setting that holds it.
 std::size_t parse_width(const nlohmann::json& description, const nlohmann::json& settings) {
   auto width = description.value("width", nlohmann::json(1));
@@ -27,12 +29,17 @@ StrategyNeeds parse_needs(const nlohmann::json& description, const nlohmann::jso
   StrategyNeeds needs;
   try {
     for (const auto& need : description.value("needs", nlohmann::json::array())) {
-      if (need != "hidden" && need != "prompt_hidden") {
+      if (need == "hidden") {
+        needs.hidden = true;
+      } else if (need == "prompt_hidden") {
+        needs.prompt_hidden = true;
+      } else if (need == kMaskedPrediction) {
+        needs.masked_prediction = true;
+      } else {
         throw Error(
             Fault::plugin,
             fmt::format("strategy needs {}, which this Trellis does not know", need.dump()));
       }
-      (need == "hidden" ? needs.hidden : needs.prompt_hidden) = true;
     }
     needs.processors_see_log_probabilities =
         description.value("processors_see", "logits") == "log_probabilities";
@@ -183,6 +190,32 @@ Search Strategy::open_search() const {
     return strategy_->open_search(strategy_.get(), &search, error);
   });
   return Search(search);
+}
+
+bool needs_masks(const Description& strategy) {
+  const auto needs = strategy.json.value("needs", nlohmann::json::array());
+  return std::find(needs.begin(), needs.end(), kMaskedPrediction) != needs.end();
+}
+
+bool fits(const Description& model, const Description& strategy) {
+  return model.json.value(kMaskedPrediction, false) == needs_masks(strategy);
+}
+
+std::string misfit(std::string_view strategy, bool strategy_needs_masks) {
+  return strategy_needs_masks
+             ? fmt::format(
+                   "strategy {}: fills in masks, of which the model knows none; use a model "
+                   "of masked prediction, such as bert",
+                   strategy)
+             : fmt::format(
+                   "strategy {}: writes token after token, and the model fills in masks; "
+                   "use a strategy of masked prediction, such as mask_predict or gibbs",
+                   strategy);
+}
+
+void require_fit(const Model& model, const Strategy& strategy, std::string_view id) {
+  const bool masks = strategy.needs().masked_prediction;
+  if (model.facts().mask.has_value() != masks) throw Error(Fault::usage, misfit(id, masks));
 }
 
 }  // namespace trellis::plugin

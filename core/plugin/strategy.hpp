@@ -57,6 +57,7 @@ class Search {
 struct StrategyNeeds {
   bool hidden = false;
   bool prompt_hidden = false;
+  bool masked_prediction = false;  ///< works on models with a mask, and on no others
   bool processors_see_log_probabilities = false;
   bool stochastic = false;
   std::size_t width = 1;  ///< most hypotheses alive at once, as the strategy says
@@ -77,5 +78,14 @@ class Strategy {
   std::unique_ptr<trellis_strategy, Destroy> strategy_;
   StrategyNeeds needs_;
 };
+
+/// Whether a strategy works by predicting masked places, by its plugin's description.
+bool needs_masks(const Description& strategy);
+/// Whether a strategy can be used with a model, by their plugins' descriptions.
+bool fits(const Description& model, const Description& strategy);
+/// What to say where it cannot, in one line.
+std::string misfit(std::string_view strategy, bool strategy_needs_masks);
+/// Throws Error(usage) where the strategy cannot be used with the loaded model.
+void require_fit(const Model& model, const Strategy& strategy, std::string_view id);
 
 }  // namespace trellis::plugin

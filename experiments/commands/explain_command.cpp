@@ -159,12 +159,20 @@ void print_judged(const plugin::Model& model, const decode::Explanation& explana
                              sum, token.rank, token.entropy, others);
   }
   const auto count = static_cast<double>(explanation.judged.size());
+  const double perplexity = std::exp(-explanation.log_probability / count);
+  if (explanation.pseudo) {
+    std::cout << fmt::format(
+        "\npseudo-log-likelihood = sum over t of log P(x_t | all others) = {:.4f}   "
+        "pseudo-perplexity = exp({:.4f} / {}) = {:.4f}\n",
+        explanation.log_probability, -explanation.log_probability, explanation.judged.size(),
+        perplexity);
+    return;
+  }
   std::cout << fmt::format(
       "\nlog P(X) = sum over t of log P(x_t | x_<t) = {:.4f}   P(X) = {:.6g}   perplexity = "
       "exp({:.4f} / {}) = {:.4f}\n",
       explanation.log_probability, std::exp(explanation.log_probability),
-      -explanation.log_probability, explanation.judged.size(),
-      std::exp(-explanation.log_probability / count));
+      -explanation.log_probability, explanation.judged.size(), perplexity);
 }
 
 // One head's weights, or the mean over all.

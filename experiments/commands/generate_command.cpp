@@ -93,6 +93,7 @@ class Speaker {
                                    arguments.model)),
         loaded_(monotonic_seconds()),
         arm_(make_arm(registry_, arguments)) {
+    plugin::require_fit(model_, arm_.strategy, arguments.strategy);
     for (auto& processor : arm_.processors) processor.bind(model_);
   }
 
@@ -112,8 +113,8 @@ class Speaker {
       told += text;
       std::cout << text << std::flush;
     };
-    // Of several hypotheses another may win in the end.
-    if (arm_.strategy.needs().width == 1) {
+    // Of several hypotheses another may win in the end; a block may be rewritten.
+    if (arm_.strategy.needs().width == 1 && !arm_.strategy.needs().masked_prediction) {
       events.on_tokens = [&](std::size_t, auto tokens) {
         for (; streamed < tokens.size(); ++streamed) tell(stream.push(tokens[streamed]));
       };

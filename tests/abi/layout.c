@@ -189,7 +189,8 @@ MEMBER(trellis_view, prompt_hidden, 112);
 /* 1.1 */
 MEMBER(trellis_view, text_context, 120);
 MEMBER(trellis_view, text, 128);
-SIZE(trellis_view, 136);
+MEMBER(trellis_view, mask, 136);
+SIZE(trellis_view, 144);
 
 MEMBER(trellis_move, struct_size, 0);
 MEMBER(trellis_move, parent, 4);

@@ -22,6 +22,21 @@ def tokenizer():
                       "vocab": {name: i for i, name in enumerate(names)}}}
 
 
+def word_pieces():
+    """BERT's special symbols, letters, and a few words."""
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    letters = [chr(c) for c in range(ord("a"), ord("z") + 1)]
+    words = letters + ["##" + letter for letter in letters] + ["one", "two", "three"]
+    return {"version": "1.0",
+            "added_tokens": [{"id": i, "content": name, "special": True}
+                             for i, name in enumerate(names)],
+            "pre_tokenizer": {"type": "BertPreTokenizer"},
+            "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+            "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                      "max_input_chars_per_word": 100,
+                      "vocab": {name: i for i, name in enumerate(names + words)}}}
+
+
 class PublishedTest(RunCase):
     def setUp(self):
         super().setUp()
@@ -66,6 +81,26 @@ class PublishedTest(RunCase):
         (self.model / "tokenizer_config.json").write_text(json.dumps(
             {"chat_template": "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"}))
         self.assert_ends(self.trellis("chat", "--model", "published", "--max-new-tokens", "4"), 0)
+
+    @unittest.skipUnless(pathlib.Path(PLUGINS, "bert.so").exists(), "built without LibTorch")
+    def test_masks_are_filled_in(self):
+        shutil.rmtree(self.model)
+        shutil.copytree(GOLDENS / "bert", self.model)
+        write = lambda content: (self.model / "tokenizer.json").write_text(json.dumps(content))
+        write(word_pieces())
+        fill = lambda text, strategy: self.trellis("generate", "--model", "published", text,
+                                                   "--strategy", strategy)
+        for strategy in ("mask_predict", "gibbs"):
+            marked = fill("one ___ three", strategy)
+            self.assert_ends(marked, 0)
+            self.assertEqual(fill("one [MASK] three", strategy).stdout, marked.stdout)
+            self.assertEqual(len(marked.stdout.splitlines()), 1)
+        self.assert_ends(fill("one ___ three", "greedy"), 2, "use a strategy of masked prediction")
+        tokenizer_without = word_pieces()
+        del tokenizer_without["model"]["vocab"]["[MASK]"]
+        tokenizer_without["added_tokens"].pop()
+        write(tokenizer_without)
+        self.assert_ends(fill("one ___ three", "gibbs"), 1, "[CLS], [SEP] and [MASK]")
 
     @unittest.skipUnless(pathlib.Path(PLUGINS, "llama.so").exists(), "built without LibTorch")
     def test_what_does_not_fit_is_told_in_one_line(self):

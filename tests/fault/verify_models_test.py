@@ -43,6 +43,13 @@ class VerifyModelsTest(RunCase):
         self.assert_verified('plugin = "gpt"\nwidth = 48\nlayers = 2\nheads = 4')
 
 
+    def test_bert(self):
+        masked = '[[strategy]]\nplugin = "mask_predict"\n[[strategy]]\nplugin = "gibbs"\n'
+        config = self.config('plugin = "bert"\nwidth = 48\nlayers = 2\nheads = 4')
+        self.write_config(config.replace(STRATEGIES, masked))
+        self.assert_ends(self.trellis("verify", "x.toml", "--limit", "5"), 0,
+                         "the same, bit for bit")
+
     def test_memory_limits_what_is_alive_and_changes_nothing(self):
         config = self.config('plugin = "gpt"\nwidth = 48\nlayers = 2\nheads = 4')
         query = "SELECT peak_state_bytes, delivered_tokens FROM sweep_view"

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "core/plugin/task.hpp"
+#include "core/text/unicode.hpp"
 #include "tests/abi/host.hpp"
 
 namespace trellis::tests {
@@ -202,6 +203,65 @@ TEST_F(TaskData, RewritingLeavesAGapInTheMiddle) {
   EXPECT_EQ(gaps[1].source, "天_黄宇");
   EXPECT_THAT(gaps[1].references, ElementsAre("地玄"));
   EXPECT_THAT(problem("rewriting", "{\"text\": \"ab\"}\n", {}), HasSubstr("a.jsonl:1:1: \"text\""));
+}
+
+TEST_F(TaskData, InfillingLeavesTheSameGapsOutEveryTime) {
+  const std::string text = "My sister is reading  a book in the garden.";
+  const auto line = nlohmann::json{{"source", text}, {"references", {"auf Deutsch"}}}.dump() + "\n";
+  const nlohmann::json settings = {{"field", "source"}, {"longest", 2}};
+  const auto found = examples("infilling", "a.jsonl", line, settings);
+  ASSERT_EQ(found.size(), 1U);
+  const auto& reference = found[0].references.at(0);
+  const auto gap = found[0].source.find("___");
+  ASSERT_NE(gap, std::string::npos);
+  // Text and gap together are the text again; white space before the gap belongs to it.
+  EXPECT_EQ(found[0].source.substr(0, gap) + reference + found[0].source.substr(gap + 3), text);
+  EXPECT_TRUE(gap == 0 || reference.front() == ' ');
+  EXPECT_THAT(found[0].references, testing::SizeIs(1));
+  EXPECT_LE(std::count(reference.begin(), reference.end(), ' '), 3);
+  EXPECT_EQ(examples("infilling", "b.jsonl", line, settings)[0].source, found[0].source);
+  // Of training texts there are several.
+  write_file(folder_ / "train.jsonl", line);
+  auto task =
+      make("infilling",
+           {{"train", (folder_ / "train.jsonl").string()}, {"field", "source"}, {"gaps", 5}});
+  ASSERT_EQ(task.count(TRELLIS_SPLIT_TRAIN), 5U);
+  std::set<std::string> sources;
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    sources.insert(task.example(TRELLIS_SPLIT_TRAIN, i).source);
+  }
+  EXPECT_GT(sources.size(), 1U);
+  const auto scores = score("infilling", found[0], std::string(text::strip(reference)) + " ");
+  EXPECT_EQ(scores.at("exact_match").value, 1);
+}
+
+TEST_F(TaskData, InfillingCutsTextWithoutSpacesBetweenCharacters) {
+  const auto found =
+      examples("infilling", "a.jsonl", "{\"text\": \"天地玄黄🙂宇\"}\n", {{"longest", 2}});
+  const auto gap = found[0].source.find("___");
+  EXPECT_EQ(
+      found[0].source.substr(0, gap) + found[0].references.at(0) + found[0].source.substr(gap + 3),
+      "天地玄黄🙂宇");
+  EXPECT_LE(text::split_code_points(found[0].references.at(0)).size(), 2U);
+  EXPECT_THAT(problem("infilling", "{\"text\": \"天\"}\n", {}),
+              HasSubstr("a.jsonl:1:1: \"text\" is too short to leave something out of it"));
+  EXPECT_THAT(problem("infilling", "{\"source\": \"a b\"}\n", {}),
+              HasSubstr("a.jsonl:1:1: the key \"text\", which `field` names, is missing"));
+}
+
+TEST_F(TaskData, InfillingRewritesMarkedSpans) {
+  const auto found = examples("infilling", "a.jsonl",
+                              "{\"text\": \"She [[go]] home [[in]] Monday.\"}\n"
+                              "{\"text\": \"[[Him]] went.\", \"references\": [\"He\", \"She\"]}\n");
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0].source, "She___ home in Monday.");
+  EXPECT_THAT(found[0].references, ElementsAre(" go"));
+  EXPECT_EQ(found[1].source, "She go home___ Monday.");
+  EXPECT_EQ(found[1].fields.at("span"), "in");
+  EXPECT_EQ(found[2].source, "___ went.");
+  EXPECT_THAT(found[2].references, ElementsAre("He", "She"));
+  EXPECT_THAT(problem("infilling", "{\"text\": \"She [[go home.\"}\n", {}),
+              HasSubstr("a.jsonl:1:1: \"text\": a span that \"[[\" opens is not closed by \"]]\""));
 }
 
 TEST_F(TaskData, CustomIsWhatItsSettingsSay) {

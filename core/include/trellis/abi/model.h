@@ -55,6 +55,7 @@ typedef struct trellis_model {
    * for each of its tokens, those of the encoder included. With forks_share (the default) a fork
    * shares what it has in common with its origin; without, it costs as much as a state of its own.
    * Where the key is absent the cost is unknown, and only the number of states is limited.
+   * "mask": id, of models that predict masked places instead of next tokens: see below.
    * A fresh model that has no vocabulary yet reports vocab_size 0: it must be trained or loaded. */
   trellis_status (*describe)(const struct trellis_model* model, trellis_text_sink* json,
                              trellis_error* error);
@@ -86,6 +87,8 @@ typedef struct trellis_model {
                          trellis_error* error);
 } trellis_model;
 
+/* Its description has more keys, all optional: "published_types": the "model_type" of the published
+ * checkpoints that it reads; "masked_prediction": true for models that give a "mask". */
 typedef struct trellis_model_factory {
   uint32_t struct_size;
   trellis_status (*describe)(trellis_text_sink* json, trellis_error* error);
@@ -94,6 +97,22 @@ typedef struct trellis_model_factory {
   /* A model from a folder that `save` or training wrote, or that holds a published checkpoint. */
   trellis_status (*load)(const char* folder, trellis_model** model, trellis_error* error);
 } trellis_model_factory;
+
+/* ---- masked prediction ------------------------------------------------------------------------
+ *
+ * A model that reads both ways (BERT) gives "mask" in its description, and its factory's
+ * description says "masked_prediction": true, so that an experiment can be planned without it. It
+ * fills a gap in a text:
+ *  - encode_prompt gives the whole text as encoder tokens, with a mask where the output belongs
+ * (the first mask, should there be more), and as decoder tokens this mask alone.
+ *  - The row after that mask says how many tokens belong there: its logits[n] are for n tokens.
+ *    Where the model knows nothing of it they are all 0.
+ *  - After it a state is fed one block, all of its tokens at once, masks among them. They stand in
+ *    the gap and see each other and the whole text; row r is what the model expects at the r-th of
+ *    these places. The state is then only freed: rewriting goes on from a fork of the one before.
+ *  - Text and block together fit into max_context. There are no end symbols.
+ *  - The maps of the attention ability are of a whole text, passed as decoder tokens.
+ */
 
 /* ---- training --------------------------------------------------------------------------------*/
 

@@ -39,12 +39,15 @@
  *  - Constrained decoding: a logits processor makes -infinity of what the constraint forbids after
  *    the tokens so far; it composes with every strategy. A search that tracks a grammar itself may
  *    ignore tokens by itself.
- *  - Masked prediction and other rewriting: a move of a whole block, masks included. A model that
- *    reads both ways lets the tokens of one feed see each other, and gives in row r what it expects
- *    at the place behind it. The search rewrites by keeping row 0 and feeding its token `again`
- *    with all that follows, round after round; the block's first token stays. Such a model's
- *    rows depend on more than the prefix: a token's record stays that of the round which first
- *    wrote it there.
+ *  - Rewriting what was just written, as by Jacobi iteration: a move of a whole block of guesses;
+ * the search keeps row 0 and feeds its token `again` with all that follows, round after round.
+ *  - Masked prediction: a strategy that needs "masked_prediction" works on models that have a mask
+ *    (trellis/abi/model.h), and no other strategy does. The first view's row says how long the
+ *    output may be: logits[n] for n tokens. A hypothesis is a block of tokens that stands in the
+ *    text's gap, and row r of the view is what belongs at the place of its r-th token, given all
+ * the others. A move's tokens are the whole new block, and `row` and `again` are 0: at first
+ * nothing but masks, later as many tokens as its parent's. A finish gives the whole text, without
+ * masks. A token's record is that of the round which wrote it: what was expected at its place then.
  */
 #ifndef TRELLIS_ABI_STRATEGY_H
 #define TRELLIS_ABI_STRATEGY_H
@@ -182,8 +185,10 @@ typedef struct trellis_view {
   size_t eos_count;
   uint64_t round;        /* 0, 1, 2 ... */
   size_t max_new_tokens; /* the limit of the whole search */
-  size_t remaining;      /* how many more tokens the longest hypothesis may get, at least 1 */
-  int32_t last_round;    /* remaining == 1 */
+  /* How many more tokens the longest hypothesis may get, at least 1; of masked prediction, how long
+   * a block may be. */
+  size_t remaining;
+  int32_t last_round; /* remaining == 1; 0 in masked prediction */
   const trellis_noise* noise;
   /* [prompt_count, hidden_size], after each token of the prompt; null unless the strategy needs
    * "prompt_hidden". Added later: struct_size says whether the host has it. */
@@ -193,6 +198,9 @@ typedef struct trellis_view {
   void* text_context;
   trellis_status (*text)(void* context, const int32_t* tokens, size_t count,
                          trellis_text_sink* text, trellis_error* error);
+  /* The token of places that are to be predicted; -1 where the model predicts next tokens. Added
+   * later: hosts that do not have it know no strategy that needs "masked_prediction". */
+  int32_t mask;
 } trellis_view;
 
 /* A continuation of hypotheses[parent]: its tokens up to and including `row`, then `tokens`.
@@ -241,11 +249,11 @@ typedef struct trellis_strategy {
                                 trellis_error* error);
 } trellis_strategy;
 
-/* Its description has more keys, all optional: "needs": list of "hidden" and "prompt_hidden";
- * "processors_see": "logits" (default) or "log_probabilities"; "stochastic": bool, false by
- * default: then more samples of one example are all the same and the host makes only one; "width":
- * the most hypotheses alive at once, a number (1 by default) or the name of the setting that holds
- * it, by which the host reckons how much memory a sample may come to need. */
+/* Its description has more keys, all optional: "needs": list of "hidden", "prompt_hidden" and
+ * "masked_prediction"; "processors_see": "logits" (default) or "log_probabilities"; "stochastic":
+ * bool, false by default: then more samples of one example are all the same and the host makes only
+ * one; "width": the most hypotheses alive at once, a number (1 by default) or the name of the
+ * setting that holds it, by which the host reckons how much memory a sample may come to need. */
 typedef struct trellis_strategy_factory {
   uint32_t struct_size;
   trellis_status (*describe)(trellis_text_sink* json, trellis_error* error);
