@@ -209,10 +209,15 @@ void for_each_json_line(const std::filesystem::path& path,
   });
 }
 
-std::string read_text(const std::filesystem::path& path) {
+std::string read_bytes(const std::filesystem::path& path) {
   Source source(path);
-  std::string text;
-  for (auto piece = source.next(1); !piece.empty(); piece = source.next(1)) text.append(piece);
+  std::string bytes;
+  for (auto piece = source.next(1); !piece.empty(); piece = source.next(1)) bytes.append(piece);
+  return bytes;
+}
+
+std::string read_text(const std::filesystem::path& path) {
+  std::string text = read_bytes(path);
   if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   if (const auto invalid = find_invalid_utf8(text)) {
     const std::string_view before(text.data(), *invalid);

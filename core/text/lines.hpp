@@ -24,7 +24,10 @@ void for_each_line(const std::filesystem::path& path,
 void for_each_json_line(const std::filesystem::path& path,
                         const std::function<void(std::size_t, const nlohmann::json&)>& visit);
 
-/// The whole file as text, decompressed; checked to be UTF-8.
+/// The whole file, decompressed.
+std::string read_bytes(const std::filesystem::path& path);
+
+/// The same as text: checked to be UTF-8, without a byte order mark.
 std::string read_text(const std::filesystem::path& path);
 
 }  // namespace trellis::text

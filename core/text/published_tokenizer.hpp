@@ -1,4 +1,4 @@
-/// Tokenizers of published models, from Hugging Face's tokenizer.json.
+/// Tokenizers of published models, from Hugging Face's tokenizer.json or SentencePiece's files.
 #pragma once
 
 #include <filesystem>
@@ -12,8 +12,9 @@
 
 namespace trellis::text {
 
-/// From a folder that holds tokenizer.json, or from such a file itself. Throws Error(missing) when
-/// there is none, Error(bad_data) when it is damaged or needs what is not known here.
+/// From a folder that holds tokenizer.json or SentencePiece's files, in this order, or from such a
+/// file itself; what does not end in .json is taken for one of SentencePiece. Throws Error(missing)
+/// when there is none, Error(bad_data) when it is damaged or needs what is not known here.
 std::unique_ptr<Tokenizer> load_tokenizer(const std::filesystem::path& path);
 
 /// From the contents of a tokenizer.json. Known are the models BPE (byte-level, or over characters

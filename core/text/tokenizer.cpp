@@ -8,6 +8,7 @@
 #include "core/error.hpp"
 #include "core/text/byte_level_bpe.hpp"
 #include "core/text/published_tokenizer.hpp"
+#include "core/text/sentencepiece_tokenizer.hpp"
 #include "core/text/unicode.hpp"
 #include "core/text/vocabulary.hpp"
 
@@ -94,6 +95,7 @@ std::unique_ptr<Tokenizer> tokenizer_from_json(const nlohmann::json& json) {
     if (kind == "huggingface") {
       return read_huggingface_tokenizer(json.at("tokenizer").get<std::string>());
     }
+    if (kind == "sentencepiece") return sentencepiece_from_json(json);
     const bool lowercase = json.at("lowercase").get<bool>();
     if (kind == "bpe") {
       std::vector<Merge> merges;
