@@ -94,19 +94,44 @@ std::string ConfigReader::text(Names names, std::optional<std::string> otherwise
 
 std::vector<std::int32_t> ConfigReader::tokens(Names names) const {
   const auto [name, value] = find(names);
+  if (value == nullptr) return {};
+  return read_tokens(name, *value);
+}
+
+std::vector<std::int32_t> ConfigReader::read_tokens(std::string_view name,
+                                                    const nlohmann::json& value) const {
   std::vector<std::int32_t> result;
-  if (value == nullptr) return result;
-  const auto add = [&, key = name](const nlohmann::json& id) {
+  const auto add = [&](const nlohmann::json& id) {
     if (!id.is_number_integer() || id < 0 || id > std::numeric_limits<std::int32_t>::max())
-      refuse(key, "must be a token's number or a list of such");
+      refuse(name, "must be a token's number or a list of such");
     result.push_back(id.get<std::int32_t>());
   };
-  if (value->is_array()) {
-    for (const nlohmann::json& id : *value) add(id);
+  if (value.is_array()) {
+    for (const nlohmann::json& id : value) add(id);
   } else {
-    add(*value);
+    add(value);
   }
   return result;
+}
+
+std::vector<std::vector<std::int32_t>> ConfigReader::token_lists(Names names) const {
+  const auto [name, value] = find(names);
+  std::vector<std::vector<std::int32_t>> lists;
+  if (value == nullptr) return lists;
+  if (!value->is_array()) refuse(name, "must be a list of lists of tokens' numbers");
+  for (const nlohmann::json& list : *value) lists.push_back(read_tokens(name, list));
+  return lists;
+}
+
+std::vector<double> ConfigReader::numbers(Names names) const {
+  const auto [name, value] = find(names);
+  if (value == nullptr) return {};
+  const auto is_fine = [](const nlohmann::json& entry) {
+    return entry.is_number() && std::isfinite(entry.get<double>()) && entry.get<double>() > 0;
+  };
+  if (!value->is_array() || !std::ranges::all_of(*value, is_fine))
+    refuse(name, "must be a list of numbers above 0");
+  return value->get<std::vector<double>>();
 }
 
 std::vector<std::string> ConfigReader::texts(Names names) const {

@@ -33,6 +33,10 @@ class ConfigReader {
   std::string text(Names names, std::optional<std::string> otherwise = std::nullopt) const;
   /// Ids of tokens: one, a list, or null for none.
   std::vector<std::int32_t> tokens(Names names) const;
+  /// Texts as lists of ids: words that must not be generated.
+  std::vector<std::vector<std::int32_t>> token_lists(Names names) const;
+  /// A list of numbers that are finite and positive, empty where there is none.
+  std::vector<double> numbers(Names names) const;
   /// A list of texts, empty where there is none.
   std::vector<std::string> texts(Names names) const;
   /// An object within this one, or nothing.
@@ -51,6 +55,7 @@ class ConfigReader {
   };
   Found find(Names names) const;
   [[noreturn]] void miss(Names names) const;
+  std::vector<std::int32_t> read_tokens(std::string_view name, const nlohmann::json& value) const;
 
   const nlohmann::json* json_;
   std::filesystem::path path_;

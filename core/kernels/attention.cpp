@@ -59,9 +59,11 @@ struct Workspace {
   LargeArray queries;                // [key_size][rows]
   LargeArray weights;                // [rows][stride]: scores, then their powers
   std::size_t stride = 0;
-  std::size_t base = 0;  // the first page's first row
-  Span seen[kMaxRows];   // counted from the base
-  float sums[kMaxRows];  // of the powers
+  std::size_t base = 0;            // the first page's first row
+  Span seen[kMaxRows];             // counted from the base
+  std::size_t of_heads[kMaxRows];  // of queries
+  std::size_t places[kMaxRows];    // of queries that have biases
+  float sums[kMaxRows];            // of the powers
   float* out[kMaxRows];
 
   void prepare(const Call& call, const Item& item);
@@ -89,6 +91,8 @@ void Workspace::prepare(const Call& call, const Item& item) {
         item.part->out.data == nullptr ? nullptr : item.part->out.row(query) + head * value_size;
     const float* from = item.part->queries.row(query) + head * key_size;
     for (std::size_t i = 0; i < key_size; ++i) queries.data()[i * item.rows + r] = from[i];
+    of_heads[r] = head;
+    places[r] = cache.length() - item.part->queries.count + query;
   }
   // Both ends of what is seen grow with the row.
   const std::size_t first_page = seen[0].begin / KvCache::kPageRows;
@@ -131,6 +135,22 @@ void score_additively(const Call& call, std::size_t rows, std::size_t key_size, 
       store_lanes(sums, work.weights.data() + r * work.stride + page * kPage);
     }
   }
+}
+
+// Adds the biases of one head to the scores at [seen.begin, seen.end); `place` is the query's, from
+// the same row on as they.
+void add_biases(float* scores, const Span& seen, const RelativeBias& bias, std::size_t head,
+                std::ptrdiff_t place) {
+  const float* biases = bias.table.row(head);
+  const auto count = static_cast<std::ptrdiff_t>(bias.table.stride);
+  const std::ptrdiff_t first = place - static_cast<std::ptrdiff_t>(bias.before);
+  const auto begin = static_cast<std::ptrdiff_t>(seen.begin);
+  const auto end = static_cast<std::ptrdiff_t>(seen.end);
+  const std::ptrdiff_t inner = std::clamp(first, begin, end);
+  const std::ptrdiff_t outer = std::clamp(first + count, inner, end);
+  for (std::ptrdiff_t t = begin; t < inner; ++t) scores[t] += biases[0];
+  for (std::ptrdiff_t t = inner; t < outer; ++t) scores[t] += biases[t - first];
+  for (std::ptrdiff_t t = outer; t < end; ++t) scores[t] += biases[count - 1];
 }
 
 // Scores become e^(score - greatest) where they are seen. Returns the sum of those.
@@ -203,8 +223,15 @@ void weigh(const Call& call, const Item& item, Workspace& work) {
     kScoreFunctions[item.rows - 1](work.queries.data(), work.keys.data(), work.keys.size(),
                                    key_size, call.shape.scale, work.weights.data(), work.stride);
   }
+  const RelativeBias& bias = call.shape.bias;
   for (std::size_t r = 0; r < item.rows; ++r) {
-    work.sums[r] = powers_of(work.weights.data() + r * work.stride, work.stride, work.seen[r]);
+    float* scores = work.weights.data() + r * work.stride;
+    if (bias.table.count > 0) {
+      const auto place = static_cast<std::ptrdiff_t>(work.places[r]);
+      add_biases(scores, work.seen[r], bias, work.of_heads[r],
+                 place - static_cast<std::ptrdiff_t>(work.base));
+    }
+    work.sums[r] = powers_of(scores, work.stride, work.seen[r]);
   }
 }
 

@@ -12,17 +12,12 @@ namespace {
 
 constexpr float kHidden = -std::numeric_limits<float>::infinity();
 
-AttentionShape make_shape(std::int64_t width, std::int64_t heads, std::int64_t kv_heads) {
-  return {static_cast<std::size_t>(heads), static_cast<std::size_t>(kv_heads),
-          static_cast<std::size_t>(width / heads), 0};
-}
-
-AttentionShape make_shape(const SelfAttentionOptions& options) {
-  AttentionShape shape = make_shape(options.width, options.heads,
-                                    options.kv_heads > 0 ? options.kv_heads : options.heads);
-  if (options.head_size > 0) shape.head_size = static_cast<std::size_t>(options.head_size);
-  shape.scale = options.scale;
-  return shape;
+template <typename Options>
+AttentionShape make_shape(const Options& options, std::int64_t kv_heads) {
+  const std::int64_t size =
+      options.head_size > 0 ? options.head_size : options.width / options.heads;
+  return {static_cast<std::size_t>(options.heads), static_cast<std::size_t>(kv_heads),
+          static_cast<std::size_t>(size), options.scale};
 }
 
 // Columns [first, first + heads * head_size) of x // [rows, length, ...] as
@@ -42,10 +37,12 @@ Tensor for_queries(const Tensor& x, const AttentionShape& shape) {
 }
 
 Tensor attend(const AttentionShape& shape, const Tensor& query, const Tensor& key,
-              const Tensor& value, const Tensor& mask, double probability, Tensor* weights) {
+              const Tensor& value, const Tensor& mask, double probability, Tensor* weights,
+              const Tensor& bias = {}) {
   const double scale =
       shape.scale > 0 ? shape.scale : 1.0 / std::sqrt(static_cast<double>(shape.head_size));
   Tensor scores = at::matmul(query * scale, key.transpose(-2, -1));
+  if (bias.defined()) scores = scores + bias;
   if (mask.defined()) scores = scores.masked_fill(mask, kHidden);
   const Tensor probabilities = at::softmax(scores, -1);
   if (weights != nullptr) *weights = probabilities;
@@ -88,11 +85,27 @@ Tensor empty_rows(const Tensor& like, std::size_t width) {
   return at::empty({like.size(0), static_cast<std::int64_t>(width)});
 }
 
-kernels::AttentionShape kernel_shape(const AttentionShape& shape, bool causal,
-                                     std::size_t band = 0) {
+// The caller keeps the table of the bias.
+kernels::AttentionShape kernel_shape(const AttentionShape& shape, bool causal, std::size_t band = 0,
+                                     const RelativeBias& bias = {}) {
   const float scale = shape.scale > 0 ? static_cast<float>(shape.scale)
                                       : 1.0F / std::sqrt(static_cast<float>(shape.head_size));
-  return {shape.heads, scale, causal, band};
+  kernels::AttentionShape result{shape.heads, scale, causal, band};
+  if (bias.table.defined())
+    result.bias = {rows_of(bias.table), static_cast<std::size_t>(bias.before)};
+  return result;
+}
+
+// T5's bucket of a distance, not negative, among `buckets`: the first half hold one each. As the
+// reference does, in single precision: on a border between two buckets it counts.
+std::int64_t bucket_of(std::int64_t distance, std::int64_t buckets, std::int64_t max_distance) {
+  const std::int64_t exact = buckets / 2;
+  if (distance < exact) return distance;
+  const double range = std::log(static_cast<double>(max_distance) / static_cast<double>(exact));
+  const float share = std::log(static_cast<float>(distance) / static_cast<float>(exact)) /
+                      static_cast<float>(range);
+  const auto further = static_cast<std::int64_t>(share * static_cast<float>(buckets - exact));
+  return std::min(exact + further, buckets - 1);
 }
 
 }  // namespace
@@ -147,9 +160,35 @@ Tensor Rotary::operator()(const Tensor& x) const {
                  -1);
 }
 
+Tensor RelativeBias::of(std::int64_t length) const {
+  const Tensor place = at::arange(length);
+  const Tensor offset = place.unsqueeze(0) - place.unsqueeze(1);  // [query, key]
+  const Tensor column = offset.clamp(-before, table.size(1) - 1 - before) + before;
+  return table.index_select(1, column.flatten()).view({table.size(0), length, length});
+}
+
+RelativePositions::RelativePositions(Parameters& parameters, const std::string& name,
+                                     const RelativePositionOptions& options)
+    : weight(parameters.add(name + ".weight", {options.buckets, options.heads},
+                            {Init::Kind::normal, 0.02})),
+      before_(options.max_distance) {
+  const std::int64_t half = options.both_directions ? options.buckets / 2 : options.buckets;
+  std::vector<std::int64_t> buckets;
+  for (std::int64_t distance = before_; distance >= 0; --distance)
+    buckets.push_back(bucket_of(distance, half, options.max_distance));
+  for (std::int64_t distance = 1; options.both_directions && distance <= before_; ++distance)
+    buckets.push_back(half + bucket_of(distance, half, options.max_distance));
+  buckets_ = at::tensor(at::ArrayRef<std::int64_t>(buckets), at::kLong);
+}
+
+RelativeBias RelativePositions::bias() const {
+  if (!weight.defined()) return {};
+  return {weight.index_select(0, buckets_).t().contiguous(), before_};
+}
+
 SelfAttention::SelfAttention(Parameters& parameters, const std::string& name,
                              const SelfAttentionOptions& options)
-    : shape(make_shape(options)),
+    : shape(make_shape(options, options.kv_heads > 0 ? options.kv_heads : options.heads)),
       rotary(options.rotary),
       band(static_cast<std::size_t>(options.band)) {
   const auto inner = static_cast<std::int64_t>(shape.query_width() + 2 * shape.kv_width());
@@ -165,13 +204,13 @@ SelfAttention::SelfAttention(Parameters& parameters, const std::string& name,
 }
 
 Tensor SelfAttention::operator()(const Tensor& x, const Tensor& mask, double probability,
-                                 Tensor* weights) const {
+                                 Tensor* weights, const RelativeBias& bias) const {
   if (in_inference() && weights == nullptr && !mask.defined() && x.size(0) == 1) {
     kernels::KvCache cache = make_cache(1, shape);
     const auto count = static_cast<std::size_t>(x.size(1));
     cache.extend(count);
     const CachePart part{&cache, count};
-    return attend_cached(x.squeeze(0), {&part, 1}, 0, false).unsqueeze(0);
+    return attend_cached(x.squeeze(0), {&part, 1}, 0, false, bias).unsqueeze(0);
   }
   const Tensor projected = query_key_value(x);
   const std::size_t keys = shape.query_width();
@@ -188,21 +227,22 @@ Tensor SelfAttention::operator()(const Tensor& x, const Tensor& mask, double pro
     key = rotary(key);
   }
   return out(attend(shape, query, for_queries(key, shape), for_queries(value, shape), mask,
-                    probability, weights));
+                    probability, weights, bias.table.defined() ? bias.of(x.size(1)) : Tensor()));
 }
 
-Tensor SelfAttention::cached(const Tensor& x, std::span<const CachePart> parts,
-                             std::size_t layer) const {
-  return attend_cached(x, parts, layer, true);
+Tensor SelfAttention::cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer,
+                             const RelativeBias& bias) const {
+  return attend_cached(x, parts, layer, true, bias);
 }
 
 Tensor SelfAttention::both_ways(const Tensor& x, std::span<const CachePart> parts,
                                 std::size_t layer) const {
-  return attend_cached(x, parts, layer, false);
+  return attend_cached(x, parts, layer, false, {});
 }
 
 Tensor SelfAttention::attend_cached(const Tensor& x, std::span<const CachePart> parts,
-                                    std::size_t layer, bool causal) const {
+                                    std::size_t layer, bool causal,
+                                    const RelativeBias& bias) const {
   Tensor projected = query_key_value(x);
   if (query_norm.weight.defined()) normalize_heads(projected);
   if (rotary.table != nullptr) turn(projected, parts);
@@ -210,7 +250,7 @@ Tensor SelfAttention::attend_cached(const Tensor& x, std::span<const CachePart> 
   const kernels::ConstRows rows = rows_of(std::as_const(projected));
   const std::size_t keys = shape.query_width();
   write_rows(columns(rows, keys), columns(rows, keys + shape.kv_width()), parts, layer);
-  kernels::attend(kernel_shape(shape, causal, band), layer,
+  kernels::attend(kernel_shape(shape, causal, band, bias), layer,
                   split_parts(rows, rows_of(mixed), parts), kernel_threads());
   return out(mixed);
 }
@@ -237,12 +277,15 @@ void SelfAttention::turn(Tensor& projected, std::span<const CachePart> parts) co
   rotary.table->apply(places, shape.heads + shape.kv_heads, shape.head_size, rows_of(projected));
 }
 
-CrossAttention::CrossAttention(Parameters& parameters, const std::string& name, std::int64_t width,
-                               std::int64_t heads, const Init& init)
-    : query(parameters, name + ".query", width, width, init),
-      key_value(parameters, name + ".key_value", width, 2 * width, init),
-      out(parameters, name + ".out", width, width, init),
-      shape(make_shape(width, heads, heads)) {}
+CrossAttention::CrossAttention(Parameters& parameters, const std::string& name,
+                               const CrossAttentionOptions& options)
+    : shape(make_shape(options, options.heads)) {
+  const auto inner = static_cast<std::int64_t>(shape.query_width());
+  query = Linear(parameters, name + ".query", options.width, inner, options.init, options.bias);
+  key_value =
+      Linear(parameters, name + ".key_value", options.width, 2 * inner, options.init, options.bias);
+  out = Linear(parameters, name + ".out", inner, options.width, options.init, options.bias);
+}
 
 Tensor CrossAttention::operator()(const Tensor& x, const Tensor& memory, const Tensor& mask,
                                   double probability, Tensor* weights) const {

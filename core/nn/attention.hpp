@@ -55,6 +55,36 @@ struct Rotary {
   Tensor operator()(const Tensor& x) const;
 };
 
+/// Biases of self-attention's scores by the offset of the key from the query.
+struct RelativeBias {
+  Tensor table;  ///< [heads, before + 1 + after] of the offsets -before ... after; those beyond
+                 ///< have that of the nearest. Undefined: none
+  std::int64_t before = 0;
+  /// For scores of a whole sequence // [heads, length, length]
+  Tensor of(std::int64_t length) const;
+};
+
+struct RelativePositionOptions {
+  std::int64_t heads = 1;
+  std::int64_t buckets = 32;        ///< at least 2, of both directions at least 4
+  std::int64_t max_distance = 128;  ///< from here on all are one; above `buckets`
+  bool both_directions = false;     ///< else no key stands behind its query
+};
+
+/// Learned biases of buckets of offsets (Raffel et al. 2020, section 2.1): near offsets have one
+/// each, farther ones share buckets that grow with the logarithm. Shared by all layers.
+struct RelativePositions {
+  Tensor weight;  ///< [buckets, heads]; undefined: no biases
+  RelativePositions() = default;
+  RelativePositions(Parameters& parameters, const std::string& name,
+                    const RelativePositionOptions& options);
+  RelativeBias bias() const;
+
+ private:
+  Tensor buckets_;  // [before + 1 + after], of the offsets
+  std::int64_t before_ = 0;
+};
+
 /// A cache for attention of this shape in so many layers.
 kernels::KvCache make_cache(std::size_t layers, const AttentionShape& shape);
 /// What it costs; a page of it may be used by one state alone.
@@ -91,30 +121,41 @@ struct SelfAttention {
                 const SelfAttentionOptions& options);
   /// x // [rows, length, width], mask over [rows, heads, length, length], undefined for none.
   /// `weights` receives the map when it is not null.
-  Tensor operator()(const Tensor& x, const Tensor& mask, double dropout, Tensor* weights) const;
+  Tensor operator()(const Tensor& x, const Tensor& mask, double dropout, Tensor* weights,
+                    const RelativeBias& bias = {}) const;
   /// x // [tokens, width], the new tokens of all parts one after another: their keys and values are
   /// put into the caches. Causal.
-  Tensor cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer) const;
+  Tensor cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer,
+                const RelativeBias& bias = {}) const;
   /// The same where each token sees all of its part, also what stands behind it; the caches hold
   /// nothing else.
   Tensor both_ways(const Tensor& x, std::span<const CachePart> parts, std::size_t layer) const;
 
  private:
   Tensor attend_cached(const Tensor& x, std::span<const CachePart> parts, std::size_t layer,
-                       bool causal) const;
+                       bool causal, const RelativeBias& bias) const;
   void normalize_heads(Tensor& projected) const;
   void turn(Tensor& projected, std::span<const CachePart> parts) const;
+};
+
+struct CrossAttentionOptions {
+  std::int64_t width = 0;
+  std::int64_t heads = 1;      ///< divides width, unless head_size is given
+  std::int64_t head_size = 0;  ///< 0: width / heads
+  double scale = 0;            ///< of the scores; 0: 1 / sqrt(head_size)
+  bool bias = true;            ///< of all four layers
+  Init init;
 };
 
 /// The same of x over another sequence, `memory` // [rows, keys, width].
 struct CrossAttention {
   Linear query;
-  Linear key_value;  ///< weight // [2 * width, width]: keys, values
+  Linear key_value;  ///< weight // [2 * query_width, width]: keys, values
   Linear out;
   AttentionShape shape;
   CrossAttention() = default;
-  CrossAttention(Parameters& parameters, const std::string& name, std::int64_t width,
-                 std::int64_t heads, const Init& init);
+  CrossAttention(Parameters& parameters, const std::string& name,
+                 const CrossAttentionOptions& options);
   Tensor operator()(const Tensor& x, const Tensor& memory, const Tensor& mask, double dropout,
                     Tensor* weights) const;
   /// Puts the keys and values of `memory` // [tokens, width] into the last rows of the caches.

@@ -241,6 +241,8 @@ Tensor FeedForward::inner(const Tensor& x) const {
       return at::relu(lifted);
     case Activation::gelu_erf:
       return nn::gelu(lifted);
+    case Activation::silu:
+      return in_inference() ? apply_kernel(kernels::Function::silu, lifted) : at::silu(lifted);
     case Activation::gelu_tanh:
       return in_inference() ? apply_kernel(kernels::Function::gelu_tanh, lifted)
                             : at::gelu(lifted, "tanh");

@@ -150,7 +150,7 @@ struct RmsNorm {
   Tensor operator()(const Tensor& x) const;
 };
 
-enum class Activation { relu, gelu_erf, gelu_tanh, swiglu, geglu };
+enum class Activation { relu, silu, gelu_erf, gelu_tanh, swiglu, geglu };
 
 /// down(activation(up(x))); swiglu: down(silu(gate(x)) * up(x)), geglu: the same with gelu_tanh
 /// (Shazeer 2020), with the gate's rows before those of `up` in one matrix.

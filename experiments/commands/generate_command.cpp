@@ -97,6 +97,8 @@ class Speaker {
     for (auto& processor : arm_.processors) processor.bind(model_);
   }
 
+  bool has_encoder() const { return model_.facts().encoder_decoder; }
+
   // Writes the answer as it grows and returns it.
   std::string answer(const std::string& source, const std::string& prefix) {
     decode::Prompt prompt;
@@ -180,6 +182,9 @@ std::string read_all(std::istream& in) {
 void generate(const CommandContext& context, GenerateArguments& arguments, bool prompt_given) {
   if (!prompt_given && arguments.source.empty()) arguments.prompt = read_all(std::cin);
   Speaker speaker(context, arguments);
+  // With an encoder and nothing else for it, the text is what it reads.
+  if (speaker.has_encoder() && arguments.source.empty())
+    std::swap(arguments.source, arguments.prompt);
   speaker.answer(arguments.source, arguments.prompt);
 }
 
@@ -210,9 +215,12 @@ void add_generate_commands(CLI::App& app, CommandContext& context) {
   const auto arguments = std::make_shared<GenerateArguments>();
   auto* generate_command = app.add_subcommand("generate", "Continues a prompt with a model");
   add_shared_options(*generate_command, *arguments);
-  auto* prompt = generate_command->add_option("prompt", arguments->prompt,
-                                              "The text; by default standard input");
-  generate_command->add_option("--source", arguments->source, "What an encoder reads");
+  auto* prompt = generate_command->add_option(
+      "prompt", arguments->prompt,
+      "The text to go on with, or for a model with an encoder the text that it reads; by default "
+      "standard input");
+  generate_command->add_option("--source", arguments->source,
+                               "What an encoder reads, with the prompt as the output's beginning");
   generate_command->callback(
       [&context, arguments, prompt] { generate(context, *arguments, prompt->count() > 0); });
   auto* chat_command =

@@ -124,6 +124,30 @@ class PublishedTest(RunCase):
         tensors.unlink()
         self.assert_refused(2, "holds neither model.safetensors nor")
 
+    @unittest.skipUnless(pathlib.Path(PLUGINS, "transformer.so").exists(), "built without LibTorch")
+    def test_encoder_decoders_are_run_and_generate(self):
+        for name in ("t5", "marian"):
+            model = self.path / name
+            shutil.copytree(GOLDENS / name, model)
+            (model / "tokenizer.json").write_text(json.dumps(tokenizer()))
+            first = self.trellis("generate", "--model", name, "one 2", "--max-new-tokens", "8")
+            self.assert_ends(first, 0)
+            same = self.trellis("generate", "--model", name, "--source", "one 2",
+                                "--max-new-tokens", "8", "--threads", "1",
+                                "--strategy", "beam", "--set", "num_beams=1")
+            self.assertEqual(first.stdout, same.stdout)
+            other = self.trellis("generate", "--model", name, "two", "--max-new-tokens", "8")
+            self.assertNotEqual(first.stdout, other.stdout, "the encoder reads the prompt")
+            config = f'[[model]]\nplugin = "transformer"\nlabel = "{name}"\nweights = "{name}"\n'
+            self.assert_ends(self.run_config(HEAD + config + GREEDY), 0)
+        self.assertEqual(self.rows("SELECT count(*), min(status) FROM trials"), [(2, "done")])
+        self.assertEqual(self.rows("SELECT count(*) FROM samples"), [(160,)])
+        settings = json.loads((self.path / "marian" / "config.json").read_text())
+        settings["share_encoder_decoder_embeddings"] = False
+        (self.path / "marian" / "config.json").write_text(json.dumps(settings))
+        self.assert_ends(self.trellis("generate", "--model", "marian", "a"), 1,
+                         "share_encoder_decoder_embeddings = false: is not supported; true is")
+
     def test_what_is_no_model_is_told(self):
         for path in ("absent", "."):
             self.assert_ends(self.trellis("generate", "--model", path, "a"), 2,

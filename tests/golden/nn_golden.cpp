@@ -14,6 +14,7 @@
 #include "plugins/models/gpt3/published.hpp"
 #include "plugins/models/llama/published.hpp"
 #include "plugins/models/rnn/encoder_decoder.hpp"
+#include "plugins/models/transformer/published.hpp"
 
 namespace trellis::golden {
 namespace {
@@ -60,7 +61,9 @@ const std::map<std::string, Published> kPublished = {{"gemma3_text", models::pub
                                                      {"gpt2", models::published_gpt2},
                                                      {"gpt_neo", models::published_gpt_neo},
                                                      {"llama", models::published_llama},
-                                                     {"mixtral", models::published_mixtral}};
+                                                     {"marian", models::published_marian},
+                                                     {"mixtral", models::published_mixtral},
+                                                     {"t5", models::published_t5}};
 
 formats::Checkpoint open_published(const std::filesystem::path& model, const std::string& weights,
                                    const json& config) {
@@ -82,9 +85,32 @@ std::unique_ptr<nn::Network> load_published(const formats::Checkpoint& checkpoin
   return std::move(published.network);
 }
 
-// What configs call the number of layers, and the lists that have an entry for each.
-constexpr std::array kLayerCounts = {"num_hidden_layers", "num_layers", "n_layer"};
+// What configs call the number of layers, of decoders and of encoders beside them, and the lists
+// that have an entry for each.
+constexpr std::array kLayerCounts = {"num_decoder_layers", "decoder_layers", "num_hidden_layers",
+                                     "num_layers", "n_layer"};
+constexpr std::array kEncoderCounts = {"encoder_layers", "num_layers"};
 constexpr std::array kLayerLists = {"layer_types", "attention_layers"};
+
+// Keeps the first so many layers of a stack: those whose tensors' names have one of these patterns
+// with a number.
+void keep_layers(formats::Checkpoint& checkpoint, const std::regex& layer_of, std::size_t layers) {
+  std::erase_if(checkpoint.tensors, [&](const auto& entry) {
+    std::smatch found;
+    return std::regex_search(entry.first, found, layer_of) &&
+           static_cast<std::size_t>(std::stoi(found[1])) >= layers;
+  });
+}
+
+// Sets the first of these keys that a config has.
+template <std::size_t kCount>
+void set_first(json& config, const std::array<const char*, kCount>& keys, std::size_t value) {
+  for (const char* key : keys) {
+    if (!config.contains(key)) continue;
+    config[key] = value;
+    return;
+  }
+}
 
 Tensor read_ids(const json& rows) {
   Tensor ids = at::empty(
@@ -143,42 +169,56 @@ std::size_t layer_count(const json& config) {
 std::unique_ptr<nn::Network> load_first_layers(const std::filesystem::path& model,
                                                std::size_t layers) {
   json config = read_json(model / "config.json");
-  for (const char* key : kLayerCounts)
-    if (config.contains(key)) config[key] = layers;
+  set_first(config, kLayerCounts, layers);
   for (const char* key : kLayerLists)
     while (config.contains(key) && config[key].size() > layers) config[key].erase(layers);
   formats::Checkpoint checkpoint = open_published(model, "model.safetensors", config);
-  static const std::regex layer_of("\\.(?:layers|h)\\.([0-9]+)\\.");
-  std::erase_if(checkpoint.tensors, [&](const auto& entry) {
-    std::smatch found;
-    return std::regex_search(entry.first, found, layer_of) &&
-           static_cast<std::size_t>(std::stoi(found[1])) >= layers;
-  });
+  static const std::regex layer_of(
+      "^(?:model\\.layers|model\\.decoder\\.layers|decoder\\.block|transformer\\.h)\\.([0-9]+)\\.");
+  keep_layers(checkpoint, layer_of, layers);
   return load_published(checkpoint);
 }
 
-Tensor apply_final_norm(const std::filesystem::path& model, const Tensor& x) {
+std::unique_ptr<nn::Network> load_first_encoder_layers(const std::filesystem::path& model,
+                                                       std::size_t layers) {
+  json config = read_json(model / "config.json");
+  set_first(config, kEncoderCounts, layers);
+  formats::Checkpoint checkpoint = open_published(model, "model.safetensors", config);
+  static const std::regex layer_of("^(?:model\\.encoder\\.layers|encoder\\.block)\\.([0-9]+)\\.");
+  keep_layers(checkpoint, layer_of, layers);
+  return load_published(checkpoint);
+}
+
+Tensor apply_final_norm(const std::filesystem::path& model, const Tensor& x,
+                        const std::string& stack) {
   const json config = read_json(model / "config.json");
   const auto path = model / "model.safetensors";
-  if (!config.contains("rms_norm_eps")) {
+  const auto type = config.at("model_type").get<std::string>();
+  if (type == "marian") return x;  // every layer ends with its own
+  if (type == "gpt2" || type == "gpt_neo") {
     const Tensor weight = read_tensor(path, "transformer.ln_f.weight");
     return at::layer_norm(x, weight.sizes(), weight, read_tensor(path, "transformer.ln_f.bias"),
                           config.at("layer_norm_epsilon").get<double>());
   }
-  Tensor weight = read_tensor(path, "model.norm.weight");
-  if (config.at("model_type") == "gemma3_text") weight = weight + 1.0;
-  const double epsilon = config.at("rms_norm_eps");
+  const bool t5 = type == "t5";
+  Tensor weight = read_tensor(path, t5 ? stack + ".final_layer_norm.weight" : "model.norm.weight");
+  if (type == "gemma3_text") weight = weight + 1.0;
+  const double epsilon = config.at(t5 ? "layer_norm_epsilon" : "rms_norm_eps");
   return x * at::rsqrt(x.pow(2).mean(-1, true) + epsilon) * weight;
 }
 
 nn::Batch read_batch(const json& json) {
   nn::Batch batch;
-  if (json.contains("source_ids")) {
-    batch.source = read_ids(json.at("source_ids"));
+  const bool published = json.contains("input_ids") && json.contains("decoder_input_ids");
+  const bool encoder = published || json.contains("source_ids");
+  if (encoder) {
+    batch.source = read_ids(json.at(published ? "input_ids" : "source_ids"));
     std::vector<std::int64_t> lengths(static_cast<std::size_t>(batch.source.size(0)),
                                       batch.source.size(1));
     if (json.contains("lengths")) lengths = json.at("lengths").get<std::vector<std::int64_t>>();
     batch.source_lengths = at::tensor(at::ArrayRef<std::int64_t>(lengths), at::kLong);
+    if (published && json.contains("attention_mask"))
+      batch.source_lengths = read_ids(json.at("attention_mask")).sum(1);
     batch.input = read_ids(json.at("decoder_input_ids"));
   } else {
     batch.input = read_ids(json.at("input_ids"));

@@ -1,10 +1,12 @@
 // Logits, hidden vectors and attention of reference models, teacher-forced and through the caches.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "core/formats/safetensors.hpp"
 #include "core/nn/attention.hpp"
+#include "plugins/models/transformer/transformer.hpp"
 #include "tests/golden/nn_golden.hpp"
 
 namespace trellis {
@@ -34,6 +36,21 @@ Tensor expert_weights(const Tensor& router_logits) {
   return at::zeros_like(router_logits).scatter(-1, chosen, at::softmax(best, -1));
 }
 
+// What the references call a map: "attn" where there is one kind.
+std::string map_name(const nn::AttentionMap& map, bool published_encoder_decoder) {
+  const std::string layer = fmt::format(".{}", map.layer);
+  if (published_encoder_decoder)
+    return (map.kind == "self" ? "decoder" : map.kind) + "_attn" + layer;
+  return map.kind == "cross" ? "attn" : "attn" + layer;
+}
+
+// Those of the input "single2".
+std::size_t count_maps(const formats::SafetensorsFile& expected) {
+  return static_cast<std::size_t>(std::ranges::count_if(expected.tensors, [](const auto& entry) {
+    return entry.first.starts_with("single2.") && entry.first.find("attn") != std::string::npos;
+  }));
+}
+
 class Models : public testing::TestWithParam<std::string> {};
 
 TEST_P(Models, GiveTheReferenceLogits) {
@@ -57,11 +74,12 @@ TEST_P(Models, GiveTheReferenceLogits) {
     // The references are 0 at padding.
     logits = logits.masked_fill((wanted == 0).all(-1, true), 0.0);
     EXPECT_LT(difference(logits, wanted), kLogits);
-    if (expected.tensors.contains(name + ".last_hidden")) {
-      const Tensor last =
-          golden::read_tensor(model / "expected.safetensors", name + ".last_hidden");
+    for (const char* kind : {".last_hidden", ".decoder_last_hidden"}) {
+      if (!expected.tensors.contains(name + kind)) continue;
+      const Tensor last = golden::read_tensor(model / "expected.safetensors", name + kind);
       EXPECT_LT(difference(hidden, last), kLogits);
     }
+    std::size_t compared_maps = 0;
     for (const nn::AttentionMap& map : maps) {
       if (map.kind == "experts") {
         const std::string key = name + ".router_logits." + std::to_string(map.layer);
@@ -71,12 +89,15 @@ TEST_P(Models, GiveTheReferenceLogits) {
             << "experts of layer " << map.layer;
         continue;
       }
-      const std::string key =
-          map.kind == "cross" ? name + ".attn" : name + ".attn." + std::to_string(map.layer);
+      const bool encoder_decoder = expected.tensors.contains("single2.cross_attn.0");
+      const std::string key = name + "." + map_name(map, encoder_decoder);
       if (!expected.tensors.contains(key)) continue;
       const Tensor wanted_map = golden::read_tensor(model / "expected.safetensors", key);
-      const Tensor found = map.kind == "cross" ? map.weights.squeeze(1) : map.weights;
-      EXPECT_LT(difference(found, wanted_map), kWeights) << key;
+      EXPECT_LT(difference(map.weights.reshape(wanted_map.sizes()), wanted_map), kWeights) << key;
+      ++compared_maps;
+    }
+    if (name == "single2") {
+      EXPECT_EQ(compared_maps, count_maps(expected));
     }
     // The same by kernels and through states: the first half as a prompt, then token by token, all
     // rows at once.
@@ -131,6 +152,39 @@ TEST_P(PublishedModels, GiveTheHiddenVectorsOfEveryLayer) {
   }
 }
 
+// The same of both stacks of an encoder-decoder.
+class EncoderDecoders : public testing::TestWithParam<std::string> {};
+
+TEST_P(EncoderDecoders, GiveTheHiddenVectorsOfEveryLayer) {
+  const auto model = golden::folder() / "models" / GetParam();
+  const auto expected = model / "expected.safetensors";
+  const json io = golden::read_json(model / "io.json");
+  const auto layers = golden::layer_count(golden::read_json(model / "config.json"));
+  const auto input = std::find_if(io.at("inputs").begin(), io.at("inputs").end(),
+                                  [](const json& one) { return one.at("name") == "single2"; });
+  const nn::Batch batch = golden::read_batch(*input);
+  const at::NoGradGuard no_gradient;
+  const auto stream = [&](const std::string& stack, std::size_t layer) {
+    const Tensor x =
+        golden::read_tensor(expected, "single2." + stack + "_hidden." + std::to_string(layer));
+    // The last one has been through it.
+    return layer == layers ? x : golden::apply_final_norm(model, x, stack);
+  };
+  ASSERT_GT(layers, 1U);
+  for (std::size_t layer = 1; layer <= layers; ++layer) {
+    const auto network = golden::load_first_layers(model, layer);
+    EXPECT_LT(difference(network->hidden(batch, nullptr), stream("decoder", layer)), kLogits)
+        << "after layer " << layer;
+    const auto encoder = golden::load_first_encoder_layers(model, layer);
+    const Tensor memory =
+        dynamic_cast<models::Transformer&>(*encoder).encode(batch.source, {}, nullptr);
+    EXPECT_LT(difference(memory, stream("encoder", layer)), kLogits) << "after layer " << layer;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(References, EncoderDecoders, testing::Values("t5", "t5_v11", "marian"),
+                         [](const auto& info) { return info.param; });
+
 INSTANTIATE_TEST_SUITE_P(References, PublishedModels,
                          testing::Values("gpt2", "gpt_neo", "llama_gqa_tied", "llama_untied",
                                          "mixtral", "gemma3"),
@@ -140,7 +194,7 @@ INSTANTIATE_TEST_SUITE_P(References, Models,
                          testing::Values("rnn_1l", "rnn_2l", "lstm_1l", "lstm_2l", "gru_1l",
                                          "gru_2l", "seq2seq_bahdanau", "seq2seq_luong", "gpt2",
                                          "llama_gqa_tied", "llama_untied", "gpt_neo", "mixtral",
-                                         "gemma3"),
+                                         "gemma3", "t5", "t5_v11", "marian"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

@@ -33,14 +33,27 @@ View view_of(const Sequence& sequence, std::size_t query, std::size_t query_head
           banded ? end - attention.band : 0, end};
 }
 
-std::vector<float> scores_of(const Sequence& sequence, const View& view) {
+float bias_of(const Sequence& sequence, std::size_t query, std::size_t query_head,
+              std::size_t row) {
+  const kernels::RelativeBias& bias = sequence.shape.attention.bias;
+  if (bias.table.count == 0) return 0;
+  const auto place = sequence.shape.length - sequence.shape.count + query;
+  const auto offset = static_cast<std::ptrdiff_t>(row) - static_cast<std::ptrdiff_t>(place);
+  const auto before = static_cast<std::ptrdiff_t>(bias.before);
+  const auto after = static_cast<std::ptrdiff_t>(bias.table.stride) - 1 - before;
+  return bias.table.row(query_head)[std::clamp(offset, -before, after) + before];
+}
+
+std::vector<float> scores_of(const Sequence& sequence, const View& view, std::size_t query,
+                             std::size_t query_head) {
   std::vector<float> scores;
   for (std::size_t t = view.begin; t < view.end; ++t) {
     float score = 0;
     for (std::size_t i = 0; i < sequence.shape.cache.key_size; ++i) {
       score = std::fma(view.query[i], view.keys[t * sequence.key_width() + i], score);
     }
-    scores.push_back(score * sequence.shape.attention.scale);
+    score *= sequence.shape.attention.scale;
+    scores.push_back(score + bias_of(sequence, query, query_head, t));
   }
   return scores;
 }
@@ -53,7 +66,7 @@ std::vector<float> by_definition(const Sequence& sequence) {
   for (std::size_t query = 0; query < count; ++query) {
     for (std::size_t head = 0; head < attention.query_heads; ++head) {
       const View view = view_of(sequence, query, head);
-      std::vector<float> powers = scores_of(sequence, view);
+      std::vector<float> powers = scores_of(sequence, view, query, head);
       const float sum = powers_of(powers, view.begin);
       for (std::size_t i = 0; i < cache.value_size; ++i) {
         float taken = 0;
@@ -81,6 +94,17 @@ std::vector<Case> all_cases() {
       make(1, 1, 16, 16, 90, 20, true, 3),  make(2, 2, 16, 16, 50, 9, true, 1000),
       make(2, 1, 32, 32, 45, 7, false, 0),  make(1, 4, 12, 5, 16, 3, false, 0),
   };
+  // Biases that all queries go beyond, and tables that are longer than the text.
+  static const std::vector<float> table = numbers(6 * 60, 7);
+  for (const bool causal : {true, false}) {
+    for (const std::size_t columns : {1, 20, 60}) {
+      cases.push_back(make(2, 3, 16, 8, 70, causal ? 13 : 70, causal, 0));
+      cases.back().attention.bias = {{table.data(), 6, columns},
+                                     causal ? columns - 1 : columns / 2};
+      cases.push_back(cases.back());
+      cases.back().attention.band = causal ? 9 : 0;
+    }
+  }
   for (std::size_t length = 1; length <= 35; ++length) {
     cases.push_back(make(1, 1 + length % 7, 9, 17, length, 1 + length / 2, true, length % 20));
   }
@@ -236,7 +260,7 @@ TEST(Attention, ExplainsItsWeights) {
       kernels::use_vector_target("scalar");
       for (std::size_t query = 0; query < shape.count; ++query) {
         const View view = view_of(sequence, query, head);
-        std::vector<float> powers = scores_of(sequence, view);
+        std::vector<float> powers = scores_of(sequence, view, query, head);
         const float sum = powers_of(powers, view.begin);
         for (std::size_t t = view.begin; t < view.end; ++t) {
           expected[query * shape.length + t] = powers[t - view.begin] / sum;

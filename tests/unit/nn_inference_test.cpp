@@ -70,8 +70,8 @@ TEST(FrozenLayers, NormsAgreeWithLibTorch) {
 }
 
 TEST(FrozenLayers, FeedForwardAgreesWithLibTorch) {
-  for (const auto activation :
-       {nn::Activation::relu, nn::Activation::gelu_tanh, nn::Activation::swiglu}) {
+  for (const auto activation : {nn::Activation::relu, nn::Activation::silu,
+                                nn::Activation::gelu_tanh, nn::Activation::swiglu}) {
     nn::Parameters parameters(3);
     const nn::FeedForward layer(parameters, "a", kWidth, 96, activation, kNormal, kNormal);
     const Tensor x = random_tensor({4, kWidth});
@@ -80,7 +80,8 @@ TEST(FrozenLayers, FeedForwardAgreesWithLibTorch) {
 }
 
 // What sequences of these lengths get from a cache, fed in two pieces.
-Tensor self_attention_by_cache(const nn::SelfAttention& layer, const Tensor& x) {
+Tensor self_attention_by_cache(const nn::SelfAttention& layer, const Tensor& x,
+                               const nn::RelativeBias& bias = {}) {
   std::vector<kernels::KvCache> caches(static_cast<std::size_t>(x.size(0)),
                                        nn::make_cache(1, layer.shape));
   std::vector<Tensor> pieces;
@@ -91,7 +92,7 @@ Tensor self_attention_by_cache(const nn::SelfAttention& layer, const Tensor& x) 
       parts.push_back({&cache, static_cast<std::size_t>(count)});
     }
     const Tensor piece = x.narrow(1, from, count).flatten(0, 1);
-    pieces.push_back(layer.cached(piece, parts, 0).view({x.size(0), count, -1}));
+    pieces.push_back(layer.cached(piece, parts, 0, bias).view({x.size(0), count, -1}));
   }
   return at::cat(pieces, 1);
 }
@@ -126,9 +127,52 @@ TEST(FrozenLayers, GroupedAndRotaryAttentionAgreesWithLibTorch) {
   });
 }
 
+TEST(FrozenLayers, RelativePositionsAgreeWithLibTorch) {
+  nn::Parameters parameters(8);
+  const nn::SelfAttention layer(parameters, "a",
+                                {.width = kWidth,
+                                 .heads = 4,
+                                 .head_size = 10,
+                                 .scale = 1,
+                                 .bias = false,
+                                 .init = kNormal,
+                                 .out_init = kNormal});
+  nn::RelativePositionOptions options{.heads = 4, .buckets = 8, .max_distance = 12};
+  const nn::RelativePositions before(parameters, "before", options);
+  options.both_directions = true;
+  const nn::RelativePositions both(parameters, "both", options);
+  const Tensor x = random_tensor({2, 37, kWidth});
+  expect_same_layer(parameters, [&] {
+    return nn::in_inference() ? self_attention_by_cache(layer, x, before.bias())
+                              : layer(x, nn::causal_mask(37), 0.0, nullptr, before.bias());
+  });
+  const Tensor alone = x.narrow(0, 1, 1);
+  expect_same_layer(parameters, [&] { return layer(alone, {}, 0.0, nullptr, both.bias()); });
+}
+
+// By hand from section 2.1 of the paper and its published code: with 8 buckets a direction, offsets
+// up to 3 have their own, and 4 more share the distances from 4 to 12 by their logarithm, borders
+// at 4 * 3^(k/4) = 5.26, 6.93 and 9.12.
+TEST(RelativePositions, ShareBucketsByTheLogarithm) {
+  nn::Parameters parameters(8);
+  const nn::RelativePositions positions(
+      parameters, "a", {.heads = 1, .buckets = 16, .max_distance = 12, .both_directions = true});
+  const at::NoGradGuard no_gradient;
+  positions.weight.copy_(at::arange(16, at::kFloat).unsqueeze(1));  // each its own number
+  const Tensor found = positions.bias().of(16);                     // [1, query, key]
+  const std::vector<float> before = {0, 1, 2, 3, 4, 4, 5, 6, 6, 6, 7, 7, 7, 7, 7, 7};
+  for (std::int64_t distance = 0; distance < 16; ++distance) {
+    const float bucket = before[static_cast<std::size_t>(distance)];
+    EXPECT_EQ(found[0][15][15 - distance].item<float>(), bucket) << "key before, " << distance;
+    if (distance > 0) {
+      EXPECT_EQ(found[0][0][distance].item<float>(), bucket + 8) << "key behind, " << distance;
+    }
+  }
+}
+
 TEST(FrozenLayers, CrossAttentionAgreesWithLibTorch) {
   nn::Parameters parameters(5);
-  const nn::CrossAttention layer(parameters, "a", kWidth, 4, kNormal);
+  const nn::CrossAttention layer(parameters, "a", {.width = kWidth, .heads = 4, .init = kNormal});
   const Tensor memory = random_tensor({1, 21, kWidth}, 8);
   const Tensor x = random_tensor({1, 3, kWidth});
   expect_same_layer(parameters, [&] {

@@ -153,6 +153,39 @@ std::unique_ptr<nn::Network> make_network(const std::string& name) {
                                                                             .heads = 3,
                                                                             .inner = 100},
                                                  5);
+  if (name == "marian")
+    return std::make_unique<models::Transformer>(
+        models::TransformerOptions{.vocab = kVocab,
+                                   .context = 64,
+                                   .encoder_layers = 2,
+                                   .decoder_layers = 2,
+                                   .width = 48,
+                                   .heads = 3,
+                                   .inner = 100,
+                                   .activation = nn::Activation::silu,
+                                   .pre_norm = false,
+                                   .output_bias = true,
+                                   .positions = models::Positions::sinusoid_halves},
+        5);
+  if (name == "t5")
+    return std::make_unique<models::Transformer>(
+        models::TransformerOptions{.vocab = kVocab,
+                                   .encoder_layers = 2,
+                                   .decoder_layers = 2,
+                                   .width = 48,
+                                   .heads = 3,
+                                   .head_size = 20,
+                                   .inner = 100,
+                                   .activation = nn::Activation::geglu,
+                                   .rms_norm = true,
+                                   .bias = false,
+                                   .tied = models::Tied::inputs,
+                                   .embedding_scale = 1,
+                                   .score_scale = 1,
+                                   .positions = models::Positions::relative,
+                                   .relative_buckets = 12,
+                                   .relative_max_distance = 17},
+        5);
   models::RnnOptions options{.vocab = kVocab, .embedding = 40, .hidden = 36, .layers = 2};
   options.cell = nn::cell_from_name(name.substr(0, name.find('_')));
   options.tied_embeddings = name.find("_tied_") != std::string::npos;
@@ -237,9 +270,9 @@ TEST_P(SameBytes, AfterForks) {
 
 INSTANTIATE_TEST_SUITE_P(Models, SameBytes,
                          testing::Values("gemma", "gpt", "gpt3", "gpt3_banded", "gpt3_dense",
-                                         "llama", "pangu", "wudao", "transformer", "rnn_lm",
-                                         "lstm_lm", "gru_lm", "rnn_bahdanau", "lstm_luong",
-                                         "gru_bahdanau", "gru_none", "lstm_tied_lm",
+                                         "llama", "pangu", "wudao", "transformer", "marian", "t5",
+                                         "rnn_lm", "lstm_lm", "gru_lm", "rnn_bahdanau",
+                                         "lstm_luong", "gru_bahdanau", "gru_none", "lstm_tied_lm",
                                          "gru_tied_bahdanau", "lstm_tied_luong"),
                          [](const auto& info) { return info.param; });
 

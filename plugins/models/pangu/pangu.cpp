@@ -36,7 +36,8 @@ Pangu::Pangu(const PanguOptions& options, std::uint64_t seed) : Network(seed), o
   query_.places = nn::Embedding(parameters, "query.places", options.context, options.width, normal);
   query_.attention_norm = nn::LayerNorm(parameters, "query.attention_norm", options.width);
   query_.attention =
-      nn::CrossAttention(parameters, "query.attention", options.width, options.heads, normal);
+      nn::CrossAttention(parameters, "query.attention",
+                         {.width = options.width, .heads = options.heads, .init = normal});
   query_.feed_forward_norm = nn::LayerNorm(parameters, "query.feed_forward_norm", options.width);
   query_.feed_forward = nn::FeedForward(parameters, "query.feed_forward", options.width,
                                         options.inner, nn::Activation::gelu_tanh, normal, residual);

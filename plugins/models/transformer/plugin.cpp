@@ -1,6 +1,7 @@
 /// The plugin `transformer`: its settings, and the network made of them.
 #include "core/nn/plugin_model.hpp"
 #include "core/nn/training_options.hpp"
+#include "plugins/models/transformer/published.hpp"
 #include "plugins/models/transformer/transformer.hpp"
 
 namespace {
@@ -41,7 +42,10 @@ struct TransformerPlugin {
     options.inner = settings.at("inner");
     options.context = settings.at("context");
     options.pre_norm = settings.at("norm") == "pre";
-    options.tied_embeddings = settings.at("tied_embeddings");
+    if (!settings.at("tied_embeddings").get<bool>()) {
+      options.tied = models::Tied::none;
+      options.output_bias = true;
+    }
     nn::Architecture architecture;
     architecture.encoder_decoder = true;
     architecture.context = static_cast<std::size_t>(options.context);
@@ -51,6 +55,13 @@ struct TransformerPlugin {
       return std::make_unique<models::Transformer>(options, seed);
     };
     return architecture;
+  }
+
+  static std::vector<std::string> published_types() { return {"marian", "t5"}; }
+
+  static nn::PublishedModel published(const formats::ConfigReader& config) {
+    return config.text({"model_type"}) == "t5" ? models::published_t5(config)
+                                               : models::published_marian(config);
   }
 };
 
