@@ -28,10 +28,11 @@ bool is_eos(const trellis_view& view, std::int32_t token) {
 }  // namespace
 
 AnswerCollector::AnswerCollector(const trellis_view& view, std::size_t limit,
-                                 std::uint64_t finished)
+                                 std::uint64_t finished, const DraftView& draft)
     : view_(view),
       limit_(limit),
       finished_(finished),
+      draft_(draft),
       abi_{sizeof(trellis_answer), this,
            [](void* context, const trellis_move* move, trellis_error* error) {
              return static_cast<AnswerCollector*>(context)->receive(move, nullptr, error);
@@ -73,6 +74,7 @@ trellis_status AnswerCollector::receive(const trellis_move* move,
       copy.tokens.assign(move->tokens, move->tokens + move->token_count);
       copy.score = move->score;
       copy.again = again_of(*move);
+      if (reason == nullptr) copy.reader = reader_of(*move);
       if (reason != nullptr) copy.finish = *reason;
       moves_.push_back(std::move(copy));
       if (reason != nullptr) ++finished_;
@@ -97,6 +99,13 @@ trellis_status AnswerCollector::refuse(std::string problem, trellis_error* error
   return TRELLIS_INVALID_ARGUMENT;
 }
 
+// Strategies that know of no draft may leave anything there.
+trellis_reader AnswerCollector::reader_of(const trellis_move& move) const {
+  trellis_reader reader = TRELLIS_READER_MODEL;
+  if (!draft_.unread.empty()) reader = move.reader;
+  return reader;
+}
+
 std::string AnswerCollector::check(const trellis_move* move,
                                    const trellis_finish_reason* reason) const {
   if (move == nullptr || move->struct_size < kLeastMove) {
@@ -111,16 +120,26 @@ std::string AnswerCollector::check(const trellis_move* move,
   if (move->row >= parent.row_count) {
     return fmt::format("row {} of {} rows", move->row, parent.row_count);
   }
-  const std::size_t most_again = reason == nullptr && parent.row_count > 1 ? move->row + 1 : 0;
+  trellis_reader reader = TRELLIS_READER_MODEL;
+  if (reason == nullptr) reader = reader_of(*move);
+  if (reader > TRELLIS_READER_DRAFT) return fmt::format("reader {} is none", reader);
+  const bool drafted = !draft_.unread.empty() && draft_.unread[move->parent] > 0;
+  const bool may_reread = !drafted && reader == TRELLIS_READER_MODEL && reason == nullptr;
+  const std::size_t most_again = may_reread && parent.row_count > 1 ? move->row + 1 : 0;
   if (again_of(*move) > most_again) {
     return fmt::format("{} tokens again where {} may be", again_of(*move), most_again);
   }
   if (move->token_count > 0 && move->tokens == nullptr) return "tokens are null";
-  if (reason == nullptr && move->token_count == 0) return "it has no token";
+  const bool hands_over = drafted && reader == TRELLIS_READER_MODEL;
+  if (reason == nullptr && move->token_count == 0 && !hands_over) return "it has no token";
   const bool masks = view_.mask >= 0;
   const std::size_t base = masks ? 0 : length_at(parent.token_count, parent.row_count, move->row);
   if (move->token_count > limit_ - base) {
     return fmt::format("{} tokens where only {} have room", move->token_count, limit_ - base);
+  }
+  if (reader == TRELLIS_READER_DRAFT && base + move->token_count > draft_.limit) {
+    return fmt::format("{} tokens for the draft, which has room for {}", move->token_count,
+                       draft_.limit - std::min(base, draft_.limit));
   }
   for (std::size_t i = 0; i < move->token_count; ++i) {
     const std::int32_t token = move->tokens[i];
@@ -134,17 +153,23 @@ std::string AnswerCollector::check(const trellis_move* move,
     if (!problem.empty()) return problem;
   }
   if (reason == nullptr) return {};
-  if (*reason < TRELLIS_FINISH_EOS || *reason > TRELLIS_FINISH_STRATEGY) {
-    return fmt::format("reason {} is none", *reason);
+  return check_end(*move, *reason, base);
+}
+
+// `base`: how many of its parent's tokens the finished sequence has.
+std::string AnswerCollector::check_end(const trellis_move& move, trellis_finish_reason reason,
+                                       std::size_t base) const {
+  if (reason < TRELLIS_FINISH_EOS || reason > TRELLIS_FINISH_STRATEGY) {
+    return fmt::format("reason {} is none", reason);
   }
-  if (*reason == TRELLIS_FINISH_EOS) {
-    const bool none = base + move->token_count == 0;
-    const std::int32_t last = none ? -1
-                                   : (move->token_count > 0 ? move->tokens[move->token_count - 1]
-                                                            : parent.tokens[base - 1]);
-    if (none || !is_eos(view_, last)) {
-      return fmt::format("ends by an end symbol, but its last token is {}", last);
-    }
+  if (reason != TRELLIS_FINISH_EOS) return {};
+  const bool none = base + move.token_count == 0;
+  const auto* parent_tokens = view_.hypotheses[move.parent].tokens;
+  const std::int32_t last =
+      none ? -1
+           : (move.token_count > 0 ? move.tokens[move.token_count - 1] : parent_tokens[base - 1]);
+  if (none || !is_eos(view_, last)) {
+    return fmt::format("ends by an end symbol, but its last token is {}", last);
   }
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,13 @@ struct Move {
   double score = 0;
   std::optional<trellis_finish_reason> finish = {};  ///< absent: the hypothesis goes on
   std::uint32_t again = 0;
+  trellis_reader reader = TRELLIS_READER_MODEL;
+};
+
+/// What the host lends a search beside the model. Default: nothing.
+struct DraftView {
+  std::span<const std::size_t> unread;  ///< by hypothesis: its last tokens that only the draft read
+  std::size_t limit = 0;                ///< the most tokens of a hypothesis that the draft can read
 };
 
 /// Another score for a finished sequence, by its number among those of its search.
@@ -29,8 +37,9 @@ struct Rescore {
 class AnswerCollector {
  public:
   /// `limit`: the most tokens a hypothesis may have. `finished`: how many sequences the search has
-  /// finished in earlier rounds. The view must outlive the collector.
-  AnswerCollector(const trellis_view& view, std::size_t limit, std::uint64_t finished);
+  /// finished in earlier rounds. View and draft must outlive the collector.
+  AnswerCollector(const trellis_view& view, std::size_t limit, std::uint64_t finished,
+                  const DraftView& draft = {});
   AnswerCollector(const AnswerCollector&) = delete;
   AnswerCollector& operator=(const AnswerCollector&) = delete;
 
@@ -48,10 +57,14 @@ class AnswerCollector {
   trellis_status refuse(std::string problem, trellis_error* error);
   std::string check(const trellis_move* move, const trellis_finish_reason* reason) const;
   std::string check_block(const trellis_move& move, bool finish) const;
+  trellis_reader reader_of(const trellis_move& move) const;
+  std::string check_end(const trellis_move& move, trellis_finish_reason reason,
+                        std::size_t base) const;
 
   const trellis_view& view_;
   std::size_t limit_;
   std::uint64_t finished_;  // with this answer's
+  DraftView draft_;
   trellis_answer abi_;
   std::vector<Move> moves_;
   std::vector<Rescore> rescores_;

@@ -5,6 +5,15 @@
 #include <utility>
 
 namespace trellis::decode {
+namespace {
+
+// The nearest node with a state, from `node` upwards; null where there is none.
+TreeNode* base_of(TreeNode* node) {
+  while (node != nullptr && !node->state) node = node->parent().get();
+  return node;
+}
+
+}  // namespace
 
 std::size_t Frontier::want(const NodePtr& node, std::size_t rows, bool may_return) {
   const auto [found, fresh] = index_.try_emplace(node.get(), wants_.size());
@@ -20,6 +29,9 @@ const std::vector<FedPath>& Frontier::run(plugin::Model& model, const FeedLimits
   uses_.clear();
   fed_.assign(wants_.size(), {});
   for (const auto& node : held_) uses_[node.get()].keep = true;
+  for (const auto& node : kept_) {
+    if (const TreeNode* base = base_of(node.get())) uses_[base].keep = true;
+  }
   for (auto& want : wants_) find_base(want);
   cut_prompts(limits.tokens);
   free_unused_states();
@@ -44,6 +56,7 @@ const std::vector<FedPath>& Frontier::run(plugin::Model& model, const FeedLimits
   wants_.clear();
   index_.clear();
   held_.clear();
+  kept_.clear();
   return fed_;
 }
 
@@ -60,8 +73,7 @@ void Frontier::find_base(Want& want) {
     want.base = want.node.get();
   } else {
     const NodePtr& top = ancestor(want.node, want.rows - 1)->parent();
-    TreeNode* base = top.get();
-    while (base != nullptr && !base->state) base = base->parent().get();
+    TreeNode* base = base_of(top.get());
     if (base == nullptr) throw std::logic_error("a prefix has lost the state it goes on from");
     want.base = base;
     for (const TreeNode* at = want.node.get(); at != base; at = at->parent().get()) {

@@ -44,6 +44,8 @@ class Frontier {
   std::size_t want(const NodePtr& node, std::size_t rows, bool may_return);
   /// The node's state and row stay for those who start from it in later rounds.
   void hold(const NodePtr& node) { held_.push_back(node); }
+  /// The state that `node` would go on from, its own or that of the nearest node above it, stays.
+  void keep_state(const NodePtr& node) { kept_.push_back(node); }
 
   bool empty() const { return wants_.empty(); }
   /// Computes what was wanted, prompts as far as the limits allow, and starts anew. The rows stay
@@ -88,6 +90,7 @@ class Frontier {
   std::unordered_map<const TreeNode*, std::size_t> index_;  // of wants by node
   std::unordered_map<const TreeNode*, Use> uses_;           // of bases
   std::vector<NodePtr> held_;
+  std::vector<NodePtr> kept_;
   std::vector<NodePtr> with_state_;
   std::vector<NodePtr> with_row_;  // borrowed from the batch
   std::vector<FedPath> fed_;

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <set>
 
+#include "core/decode/draft.hpp"
 #include "core/decode/frontier.hpp"
 #include "core/decode/memory_budget.hpp"
 #include "core/decode/sample.hpp"
@@ -24,7 +26,8 @@ class Generator {
         requests_(requests),
         events_(events),
         clock_(clock),
-        budget_(options.state_memory, model.facts()),
+        state_memory_(share_of(options.state_memory, count_drafts(arms))),
+        budget_(state_memory_, model.facts()),
         frontier_(model.facts().vocab_size, hidden_size(model, arms), need_prompt_hidden(arms)),
         threads_(std::max<std::size_t>(options.threads, 1)) {
     totals_.arms.resize(arms.size());
@@ -34,6 +37,11 @@ class Generator {
       for (const auto& processor : arm.processors) context.processors.push_back(&processor);
       std::stable_sort(context.processors.begin(), context.processors.end(),
                        [](const auto* a, const auto* b) { return a->rank() < b->rank(); });
+      if (!arm.strategy.needs().draft) continue;
+      if (arm.draft == nullptr) {
+        throw Error(Fault::usage, "the strategy needs a draft model, and none is lent to it");
+      }
+      context.draft = add_draft(*arm.draft);
     }
   }
 
@@ -61,9 +69,36 @@ class Generator {
     std::size_t request = 0;
     std::unique_ptr<Sample> sample;
     SampleSize size;
-    std::vector<std::size_t> wanted = {};  // in this round, into what the frontier computed
-    bool ready = false;                    // all of it is there
+    SampleSize draft_size;
+    Wanted wanted = {};  // in this round
+    bool ready = false;  // all of it is there
   };
+
+  // Memory is shared out evenly between the model and its drafts.
+  static std::size_t count_drafts(std::span<const Arm> arms) {
+    std::set<const plugin::Model*> drafts;
+    for (const auto& arm : arms) {
+      if (arm.draft != nullptr && arm.strategy.needs().draft) drafts.insert(arm.draft);
+    }
+    return drafts.size();
+  }
+
+  static std::uint64_t share_of(std::uint64_t memory, std::size_t drafts) {
+    return memory == 0 ? 0 : std::max<std::uint64_t>(memory / (1 + drafts), 1);
+  }
+
+  // Arms that name one draft share it.
+  std::size_t add_draft(plugin::Model& model) {
+    std::size_t number = 0;
+    while (number < drafts_.size() && drafts_[number].model != &model) ++number;
+    if (number == drafts_.size()) drafts_.emplace_back(model, state_memory_);
+    return number;
+  }
+
+  Draft* draft_of(std::size_t request) {
+    const auto& number = arms_[requests_[request].arm].draft;
+    return number ? &drafts_[*number] : nullptr;
+  }
 
   static std::size_t hidden_size(const plugin::Model& model, std::span<const Arm> arms) {
     const bool needed = std::any_of(arms.begin(), arms.end(),
@@ -91,7 +126,13 @@ class Generator {
                         context_.options.share;
       if (!more) start_.reset();
     }
-    if (start_ != nullptr && start_->root != nullptr) frontier_.hold(start_->root);
+    if (start_ == nullptr || start_->root == nullptr) return;
+    frontier_.hold(start_->root);
+    for (std::size_t i = 0; i < drafts_.size(); ++i) {
+      if (start_->drafts[i] && start_->drafts[i]->root != nullptr) {
+        drafts_[i].frontier.keep_state(start_->drafts[i]->root);
+      }
+    }
   }
 
   // False: it has to wait.
@@ -103,18 +144,23 @@ class Generator {
       const SampleSize size{start_.get(),
                             start_->tokens.encoder.size() + start_->tokens.decoder.size(),
                             start_->limit, arms_[request.arm].strategy->needs().width};
-      if (!live_.empty() && !budget_.fits(size)) return false;
+      Draft* draft = draft_of(index);
+      const auto draft_size = draft != nullptr ? draft_size_of(index) : SampleSize();
+      const bool fits = budget_.fits(size) && (draft == nullptr || draft->budget.fits(draft_size));
+      if (!live_.empty() && !fits) return false;
       if (start_->root == nullptr) {
         plant_root(*start_);
       } else {
         totals_.prompt_tokens_saved += size.prompt_tokens;
       }
+      if (draft != nullptr) plant_draft(*draft, *draft_start(index));
       tell(request.arm);
       const NoiseKey noise{request.seed, prompts_[request.prompt].example, request.sample,
                            request.stream};
-      live_.push_back(
-          {index, std::make_unique<Sample>(context_, arms_[request.arm], start_, noise), size});
+      live_.push_back({index, std::make_unique<Sample>(context_, arms_[request.arm], start_, noise),
+                       size, draft_size});
       budget_.add(size);
+      if (draft != nullptr) draft->budget.add(draft_size);
     } catch (const Error& error) {
       if (error.fault() == Fault::cancelled) throw;
       events_.on_failure({index, error.what()});
@@ -128,6 +174,7 @@ class Generator {
     auto start = std::make_shared<PromptStart>();
     start->tokens = context_.model.encode_prompt(prompt.source, prompt.prefix);
     start->stops = StopStrings(prompt.stop);
+    start->drafts.resize(drafts_.size());
     const std::size_t used = plugin::context_used(context_.model.facts(), start->tokens);
     start->limit = prompt.max_new_tokens;
     if (max_context) {
@@ -144,6 +191,29 @@ class Generator {
     return start;
   }
 
+  // What the sample's draft makes of its prompt; read when the first sample asks.
+  DraftStart* draft_start(std::size_t index) {
+    const auto number = *arms_[requests_[index].arm].draft;
+    auto& start = start_->drafts[number];
+    if (!start) {
+      const auto& prompt = prompts_[requests_[index].prompt];
+      start =
+          read_draft_prompt(*drafts_[number].model, prompt.source, prompt.prefix, start_->limit);
+    }
+    return &*start;
+  }
+
+  SampleSize draft_size_of(std::size_t index) {
+    const DraftStart& start = *draft_start(index);
+    return {start_.get(), start.prompt_tokens(), start.limit, 1};
+  }
+
+  static void plant_draft(const Draft& draft, DraftStart& start) {
+    if (start.root != nullptr || start.limit == 0) return;
+    start.root = TreeNode::root(start.tokens.decoder, draft.model->open_state(start.tokens.encoder),
+                                start.tokens.encoder.size());
+  }
+
   void plant_root(PromptStart& start) const {
     start.started = clock_();
     start.root =
@@ -153,15 +223,33 @@ class Generator {
 
   void compute() {
     for (auto& live : live_) {
-      live.wanted.clear();
-      live.sample->collect(frontier_, live.wanted);
+      live.wanted = {};
+      Draft* draft = draft_of(live.request);
+      live.sample->collect(frontier_, draft != nullptr ? &draft->frontier : nullptr, live.wanted);
     }
     tell(std::nullopt);
-    const std::size_t tokens = std::max<std::size_t>(context_.options.feed_tokens, 1);
-    share_out(frontier_.run(context_.model, {places(), tokens}));
+    const FeedLimits limits{places(), std::max<std::size_t>(context_.options.feed_tokens, 1)};
+    share_out(frontier_.run(context_.model, limits));
+    for (auto& draft : drafts_) draft.fed = draft.frontier.run(*draft.model, limits);
+    for (auto& live : live_) {
+      const Draft* draft = draft_of(live.request);
+      for (const auto index : live.wanted.draft) {
+        live.ready = live.ready && draft->fed[index].ready;
+      }
+    }
     judge_rows();
+    note_states();
+  }
+
+  // Those of the model and its drafts together.
+  void note_states() {
     const auto& facts = context_.model.facts();
-    const auto [states, bytes] = frontier_.state_use(facts);
+    auto [states, bytes] = frontier_.state_use(facts);
+    for (auto& draft : drafts_) {
+      const auto use = draft.frontier.state_use(draft.model->facts());
+      states += use.states;
+      bytes += use.bytes;
+    }
     totals_.peak_states = std::max(totals_.peak_states, states);
     if (facts.state_bytes) {
       totals_.peak_state_bytes = std::max(totals_.peak_state_bytes.value_or(0), bytes);
@@ -182,14 +270,14 @@ class Generator {
   void share_out(const std::vector<FedPath>& fed) {
     std::vector<std::size_t> wanted_by(fed.size());
     for (const auto& live : live_) {
-      for (const auto index : live.wanted) ++wanted_by[index];
+      for (const auto index : live.wanted.model) ++wanted_by[index];
     }
     std::vector<bool> counted(fed.size());
     for (auto& live : live_) {
       auto& arm = totals_.arms[requests_[live.request].arm];
       const auto encoder_tokens = live.sample->start().tokens.encoder.size();
       live.ready = true;
-      for (const auto index : live.wanted) {
+      for (const auto index : live.wanted.model) {
         const bool prompt = fed[index].prompt;
         const std::size_t tokens = fed[index].tokens + (fed[index].begins ? encoder_tokens : 0);
         live.ready = live.ready && fed[index].ready;
@@ -235,10 +323,13 @@ class Generator {
           seconds * static_cast<double>(live.wanted.size()) / static_cast<double>(all);
     }
     std::erase_if(live_, [&](const Live& live) {
-      if (live.sample == nullptr) budget_.remove(live.size);
-      return live.sample == nullptr;
+      if (live.sample != nullptr) return false;
+      budget_.remove(live.size);
+      if (Draft* draft = draft_of(live.request)) draft->budget.remove(live.draft_size);
+      return true;
     });
     frontier_.end_round();
+    for (auto& draft : drafts_) draft.frontier.end_round();
   }
 
   void report_progress() const {
@@ -257,9 +348,11 @@ class Generator {
   std::span<const SampleRequest> requests_;
   const GenerateEvents& events_;
   const Clock& clock_;
+  std::uint64_t state_memory_;  // of the model, and of each draft; 0: no limit
   MemoryBudget budget_;
   Frontier frontier_;
   kernels::ThreadPool threads_;
+  std::vector<Draft> drafts_;
   GenerateTotals totals_;
   std::size_t next_ = 0;                // request
   std::shared_ptr<PromptStart> start_;  // of the next request, where its prompt is known

@@ -33,6 +33,8 @@ struct Prompt {
 struct Arm {
   plugin::Strategy strategy;
   std::vector<plugin::LogitsProcessor> processors;
+  /// Lent to a strategy that needs one; of the model's own vocabulary (draft.hpp). Borrowed.
+  plugin::Model* draft = nullptr;
 };
 
 /// One sample to make: an arm on a prompt, and which noise it draws.
@@ -92,12 +94,15 @@ struct Generation {
   double score = 0;                  ///< the strategy's own
   std::vector<RunnerUp> runners_up;  ///< the best first, as many as were asked for
   double seconds = 0;  ///< from its prompt's first feed to its end, other samples' work included
+  /// Tokens that the model read before they were certain, and how many of them were kept.
+  std::uint64_t proposed_tokens = 0;
+  std::uint64_t accepted_tokens = 0;
 };
 
 /// What an arm had of the work: what several samples wanted is shared out among them evenly.
 struct ArmTotals {
   double prompt_tokens = 0;            ///< fed to read prompts, encoder tokens included
-  double computed_tokens = 0;          ///< fed after the prompts (beams compute more)
+  double computed_tokens = 0;          ///< fed after the prompts (beams compute more); no draft's
   std::uint64_t delivered_tokens = 0;  ///< in the generations
   double seconds = 0;
 };
@@ -127,8 +132,8 @@ struct GenerateEvents {
   /// Before an arm's plugins are called, and with nothing before the model is; may be empty.
   std::function<void(std::optional<std::size_t> arm)> on_arm;
   std::function<void(std::uint64_t delivered_tokens)> on_progress;  ///< each round; may be empty
-  /// Each round, for each sample under way, the tokens of its first hypothesis, for showing text as
-  /// it grows; with one hypothesis they only become more. May be empty.
+  /// Each round, for each sample under way, the certain tokens of its first hypothesis, for showing
+  /// text as it grows; with one hypothesis they only become more. May be empty.
   std::function<void(std::size_t request, std::span<const std::int32_t> tokens)> on_tokens;
   std::function<bool()> cancelled;  ///< may be empty
 };
@@ -145,7 +150,7 @@ std::vector<SampleRequest> every_sample(std::span<const Arm> arms, std::size_t p
 /// Generations arrive as they finish, in an order that depends only on the arguments. A prompt that
 /// the model cannot read or that leaves no room in its context is a failure of its requests. Throws
 /// Error(cancelled), or what the model throws while it computes: then the samples that had not
-/// arrived are lost.
+/// arrived are lost. Throws Error(usage) where an arm needs a draft and has none.
 GenerateTotals generate(plugin::Model& model, std::span<const Arm> arms,
                         std::span<const Prompt> prompts, std::span<const SampleRequest> requests,
                         const GenerateOptions& options, const GenerateEvents& events,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/kernels/distribution.hpp"
 
@@ -51,6 +52,7 @@ struct Sample::View {
   trellis_view abi{};
   trellis_noise noise{};
   std::vector<trellis_hypothesis> hypotheses;
+  std::vector<std::size_t> unread;  // by hypothesis; empty without a draft
 };
 
 Sample::Sample(SampleContext& context, const ArmContext& arm,
@@ -60,33 +62,74 @@ Sample::Sample(SampleContext& context, const ArmContext& arm,
       start_(std::move(start)),
       noise_key_(noise),
       search_(arm.strategy->open_search()) {
-  live_.emplace_back().node = start_->root;
+  auto& first = live_.emplace_back();
+  first.node = start_->root;
+  if (arm.draft) first.draft = start_->drafts[*arm.draft]->root;
 }
 
-void Sample::collect(Frontier& frontier, std::vector<std::size_t>& wanted) const {
+std::span<const std::int32_t> Sample::tokens() const {
+  if (live_.empty()) return {};
+  const auto& first = live_.front();
+  const std::size_t drafted = first.unread > 0 ? first.unread - 1 : first.proposed;
+  return std::span(first.tokens).first(first.tokens.size() - drafted);
+}
+
+void Sample::collect(Frontier& frontier, Frontier* draft, Wanted& wanted) const {
   for (const auto& hypothesis : live_) {
+    if (draft != nullptr && hypothesis.draft != nullptr) {
+      want_drafted(hypothesis, frontier, *draft, wanted);
+    }
+    if (hypothesis.unread > 0) continue;
     // The row after the last token of a finished sequence judges nothing.
     const auto& node = hypothesis.closing ? hypothesis.node->parent() : hypothesis.node;
     // A block of masks is always rewritten from the prompt on.
     const bool may_return = fills_masks() || (hypothesis.rows > 1 && !hypothesis.closing);
-    wanted.push_back(frontier.want(node, hypothesis.rows, may_return));
+    wanted.model.push_back(frontier.want(node, hypothesis.rows, may_return));
   }
+}
+
+// What a hypothesis needs of the draft, and what it may come back to.
+void Sample::want_drafted(const Hypothesis& hypothesis, Frontier& frontier, Frontier& draft,
+                          Wanted& wanted) const {
+  const NodePtr& node = hypothesis.draft;
+  if (node->parent() == nullptr) {
+    // The prompt. The model's row waits until the draft has read it, too.
+    if (node->prompt_read < node->prompt().size()) {
+      wanted.draft.push_back(draft.want(node, 1, false));
+      frontier.hold(hypothesis.node);
+    }
+    draft.keep_state(node);
+    return;
+  }
+  if (hypothesis.unread > 0) {
+    wanted.draft.push_back(draft.want(node, hypothesis.rows, false));
+    frontier.keep_state(ancestor(hypothesis.node, hypothesis.unread));
+  }
+  const std::size_t span = std::max(hypothesis.unread, hypothesis.rows);
+  NodePtr at = node;
+  for (std::size_t i = 0; i <= span && at != nullptr; ++i, at = at->parent()) draft.keep_state(at);
+}
+
+std::size_t Sample::draft_limit() const {
+  return arm_.draft ? start_->drafts[*arm_.draft]->limit : 0;
 }
 
 bool Sample::advance() {
   const std::size_t vocab_size = context_.model.facts().vocab_size;
   for (const auto& hypothesis : live_) {
+    if (hypothesis.unread > 0) continue;  // the model has said nothing of them yet
     judge_path(hypothesis.node, vocab_size, context_.options.top_alternatives);
   }
   finish_closing();
   if (!live_.empty()) {
     View view;
     show(view);
-    AnswerCollector answer(view.abi, start_->limit, finish_count_);
+    AnswerCollector answer(view.abi, start_->limit, finish_count_, {view.unread, draft_limit()});
     search_.advance(view.abi, answer.abi());
     if (!answer.problem().empty()) {
       throw Error(Fault::plugin, fmt::format("strategy advance: {}", answer.problem()));
     }
+    count_accepted(answer.moves());
     carry_out(answer.moves());
     rescore(answer.rescores());
   }
@@ -119,6 +162,7 @@ void Sample::show(View& view) {
     shown.stopped = hypothesis.stopped ? 1 : 0;
     show_rows(hypothesis, shown);
     view.hypotheses.push_back(shown);
+    if (arm_.draft) view.unread.push_back(hypothesis.unread);
     longest = std::max(longest, hypothesis.tokens.size());
   }
   view.noise = noise_abi(noise_key_);
@@ -145,7 +189,8 @@ void Sample::show(View& view) {
          trellis_error* error) {
         return static_cast<const Sample*>(sample)->write_text({tokens, count}, *text, *error);
       },
-      facts.mask.value_or(-1)};
+      facts.mask.value_or(-1),
+      draft_limit() - std::min(draft_limit(), longest)};
 }
 
 // Rows are shown where the batch has them; several that do not lie side by side there are copied.
@@ -155,12 +200,13 @@ void Sample::show_rows(const Hypothesis& hypothesis, trellis_hypothesis& shown) 
   const std::size_t rows = hypothesis.rows;
   std::vector<NodeRow> parts(rows);
   std::vector<TreeNode*> nodes(rows);
-  TreeNode* node = hypothesis.node.get();
+  const bool drafted = hypothesis.unread > 0;
+  TreeNode* node = (drafted ? hypothesis.draft : hypothesis.node).get();
   for (std::size_t row = rows; row > 0; --row, node = node->parent().get()) {
     nodes[row - 1] = node;
     parts[row - 1] = node->row();
     if (node->judge(facts.vocab_size, context_.options.top_alternatives).problem() != nullptr) {
-      throw unusable_logits(node->depth());
+      throw unusable_logits(node->depth(), drafted ? "draft" : "model");
     }
   }
   const auto side_by_side = [&](const float* NodeRow::*part, std::size_t width) {
@@ -178,7 +224,7 @@ void Sample::show_rows(const Hypothesis& hypothesis, trellis_hypothesis& shown) 
   };
   shown.logits = side_by_side(&NodeRow::logits, facts.vocab_size);
   shown.scores = shown.logits;
-  if (needs.hidden) shown.hidden = side_by_side(&NodeRow::hidden, facts.hidden_size);
+  if (needs.hidden && !drafted) shown.hidden = side_by_side(&NodeRow::hidden, facts.hidden_size);
   if (arm_.processors.empty() && !needs.processors_see_log_probabilities) return;
   const auto scores = context_.rows.take(rows * facts.vocab_size);
   for (std::size_t row = 0; row < rows; ++row) {
@@ -189,7 +235,8 @@ void Sample::show_rows(const Hypothesis& hypothesis, trellis_hypothesis& shown) 
 
 void Sample::process(const Hypothesis& hypothesis, std::size_t row, std::span<float> scores) const {
   const auto& facts = context_.model.facts();
-  const auto node = ancestor(hypothesis.node, hypothesis.rows - 1 - row);
+  const auto node = ancestor(hypothesis.unread > 0 ? hypothesis.draft : hypothesis.node,
+                             hypothesis.rows - 1 - row);
   const std::span<const float> logits(node->row().logits, facts.vocab_size);
   if (arm_.strategy->needs().processors_see_log_probabilities) {
     kernels::log_softmax(logits, scores);
@@ -217,6 +264,19 @@ void Sample::process(const Hypothesis& hypothesis, std::size_t row, std::span<fl
   }
 }
 
+// Row r of a block follows its r-th token, so a move from row r accepts r proposals.
+void Sample::count_accepted(const std::vector<Move>& moves) {
+  std::vector<std::uint32_t> accepted(live_.size());
+  for (const auto& move : moves) {
+    accepted[move.parent] = std::max(accepted[move.parent], move.row);
+  }
+  for (std::size_t i = 0; i < live_.size(); ++i) {
+    if (live_[i].proposed == 0) continue;
+    proposed_tokens_ += live_[i].proposed;
+    accepted_tokens_ += accepted[i];
+  }
+}
+
 void Sample::carry_out(const std::vector<Move>& moves) {
   next_.clear();
   const std::size_t vocab_size = context_.model.facts().vocab_size;
@@ -227,7 +287,7 @@ void Sample::carry_out(const std::vector<Move>& moves) {
     }
     const Move move = without_tokens_after_stop(answered);
     auto next = follow(move);
-    if (!move.tokens.empty()) {
+    if (!move.tokens.empty() && live_[move.parent].unread == 0) {
       // Only the row before its first token is there now; the others are judged once they are fed.
       judge_path(ancestor(next.node, move.tokens.size() - 1), vocab_size,
                  context_.options.top_alternatives);
@@ -275,6 +335,8 @@ trellis_status Sample::write_text(std::span<const std::int32_t> tokens, trellis_
 Move Sample::without_tokens_after_stop(const Move& move) const {
   const auto& parent = live_[move.parent];
   if (!parent.stopped || move.finish || move.row + 1 < parent.rows) return move;
+  // What the draft says is still to be verified.
+  if (parent.unread > 0) return {move.parent, move.row, {}, move.score};
   return {move.parent, move.row, {}, move.score, TRELLIS_FINISH_STOP};
 }
 
@@ -288,11 +350,24 @@ Sample::Hypothesis Sample::follow(const Move& move) const {
                      parent.tokens.end() - static_cast<std::ptrdiff_t>(rejected));
   next.score = move.score;
   next.stop = rejected == 0 ? parent.stop : parent.stop_before;
-  for (const auto token : move.tokens) next.node = TreeNode::child(next.node, token);
+  next.stopped = parent.unread > 0 && parent.stopped && rejected == 0;
+  if (parent.draft != nullptr) next.draft = ancestor(parent.draft, rejected);
+  for (const auto token : move.tokens) {
+    next.node = TreeNode::child(next.node, token);
+    if (next.draft != nullptr) next.draft = TreeNode::child(next.draft, token);
+  }
   next.tokens.insert(next.tokens.end(), move.tokens.begin(), move.tokens.end());
-  next.rows = move.again + move.tokens.size();
+  const std::size_t unread =
+      (parent.unread > 0 ? parent.unread - rejected : 0) + move.tokens.size();
+  if (move.reader == TRELLIS_READER_DRAFT) {
+    next.unread = unread;
+    next.rows = move.tokens.size();
+  } else {
+    next.rows = move.again + unread;
+    next.proposed = move.again > 0 || unread == 0 ? 0 : unread - 1;
+  }
   // Earlier than need be does no harm.
-  next.stop_before = move.again > 0 ? parent.stop_before : next.stop;
+  next.stop_before = move.again > 0 || parent.unread > 0 ? parent.stop_before : next.stop;
   return next;
 }
 
@@ -305,13 +380,18 @@ void Sample::settle(Hypothesis next, const Move& move) {
     const std::size_t cut = std::min(next.tokens.size() - *completed, move.tokens.size());
     next.tokens.resize(next.tokens.size() - cut);
     next.node = ancestor(next.node, cut);
+    if (next.draft != nullptr) next.draft = ancestor(next.draft, cut);
     next.rows -= cut;
+    next.unread -= std::min(next.unread, cut);
+    next.proposed -= std::min(next.proposed, cut);
     next.stopped = true;
   }
   std::optional<trellis_finish_reason> reason = move.finish;
   if (!reason && next.tokens.size() >= start_->limit) {
-    reason = completed ? TRELLIS_FINISH_STOP : TRELLIS_FINISH_LENGTH;
+    reason = next.stopped ? TRELLIS_FINISH_STOP : TRELLIS_FINISH_LENGTH;
   }
+  // The model judges what only the draft has read.
+  if (reason && next.unread > 0) next.rows = std::exchange(next.unread, 0);
   if (!reason) {
     next_.push_back(std::move(next));
   } else if (next.rows <= 1) {
@@ -341,6 +421,8 @@ Generation Sample::take_result() {
   result.tokens = records_to(*best->node);
   result.finish = finish_of(best->reason);
   result.score = best->score;
+  result.proposed_tokens = proposed_tokens_;
+  result.accepted_tokens = accepted_tokens_;
   if (const auto stop = start_->stops.find(result.text)) {
     result.text.resize(*stop);
     result.finish = Finish::stop;

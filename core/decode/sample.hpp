@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/decode/answer.hpp"
+#include "core/decode/draft.hpp"
 #include "core/decode/frontier.hpp"
 #include "core/decode/generate.hpp"
 #include "core/decode/random.hpp"
@@ -28,12 +29,23 @@ struct PromptStart {
   std::size_t limit = 0;  ///< tokens a hypothesis may get
   NodePtr root;           ///< null until the first sample begins
   double started = 0;     ///< when that was
+  /// By the number of the draft; nothing where no sample of an arm that is lent it has begun.
+  std::vector<std::optional<DraftStart>> drafts;
 };
 
 /// An arm as its samples use it.
 struct ArmContext {
   const plugin::Strategy* strategy = nullptr;
   std::vector<const plugin::LogitsProcessor*> processors;  ///< by ascending rank
+  std::optional<std::size_t> draft;                        ///< its number, where one is lent
+};
+
+/// What a sample asked for in this round: indices into what the frontiers compute.
+struct Wanted {
+  std::vector<std::size_t> model;
+  std::vector<std::size_t> draft;
+
+  std::size_t size() const { return model.size() + draft.size(); }
 };
 
 /// Memory for what is shown to a search, used again round after round: only one search is shown its
@@ -70,13 +82,11 @@ class Sample {
   Sample& operator=(const Sample&) = delete;
 
   const PromptStart& start() const { return *start_; }
-  /// Tokens of its first live hypothesis.
-  std::span<const std::int32_t> tokens() const {
-    return live_.empty() ? std::span<const std::int32_t>() : live_.front().tokens;
-  }
+  /// Tokens of its first live hypothesis, without those that may still be rejected.
+  std::span<const std::int32_t> tokens() const;
 
-  /// Asks for the rows that are to be looked at; adds the indices of what it wanted to `wanted`.
-  void collect(Frontier& frontier, std::vector<std::size_t>& wanted) const;
+  /// Asks for the rows that are to be looked at. `draft`: where the arm's draft is fed, or null.
+  void collect(Frontier& frontier, Frontier* draft, Wanted& wanted) const;
   /// Returns true when the search is over. Throws Error when the strategy breaks its contract or
   /// the model gave logits that nothing can be chosen from.
   bool advance();
@@ -85,9 +95,12 @@ class Sample {
 
  private:
   struct Hypothesis {
-    NodePtr node;  // after its last token
+    NodePtr node;   // after its last token
+    NodePtr draft;  // the same in the draft's tree; null where no draft has room
     std::vector<std::int32_t> tokens;
-    std::size_t rows = 1;  // those of the node and of rows - 1 nodes above it are shown
+    std::size_t rows = 1;      // those of the node and of rows - 1 nodes above it are shown
+    std::size_t unread = 0;    // last tokens that only the draft has read; then its rows are shown
+    std::size_t proposed = 0;  // of the rows shown, those after tokens that are not certain
     double score = 0;
     StopSearch stop;
     StopSearch stop_before;  // as it was before the tokens of the last move
@@ -104,10 +117,14 @@ class Sample {
   };
   struct View;
 
+  void want_drafted(const Hypothesis& hypothesis, Frontier& frontier, Frontier& draft,
+                    Wanted& wanted) const;
+  std::size_t draft_limit() const;
   void finish_closing();
   void show(View& view);
   void show_rows(const Hypothesis& hypothesis, trellis_hypothesis& shown);
   void process(const Hypothesis& hypothesis, std::size_t row, std::span<float> scores) const;
+  void count_accepted(const std::vector<Move>& moves);
   void carry_out(const std::vector<Move>& moves);
   bool fills_masks() const { return context_.model.facts().mask.has_value(); }
   void rewrite(const Move& move);
@@ -130,6 +147,8 @@ class Sample {
   std::vector<Hypothesis> next_;
   std::uint64_t finish_count_ = 0;  // that the search has named
   std::vector<Finished> finished_;
+  std::uint64_t proposed_tokens_ = 0;
+  std::uint64_t accepted_tokens_ = 0;
 };
 
 }  // namespace trellis::decode

@@ -90,10 +90,10 @@ std::vector<TokenRecord> records_to(const TreeNode& node) {
   return records;
 }
 
-Error unusable_logits(std::size_t token_count) {
-  return {Fault::plugin, fmt::format("the model gave no usable logits after {} tokens: NaN, "
+Error unusable_logits(std::size_t token_count, const char* speaker) {
+  return {Fault::plugin, fmt::format("the {} gave no usable logits after {} tokens: NaN, "
                                      "infinity, or nothing but -infinity",
-                                     token_count)};
+                                     speaker, token_count)};
 }
 
 }  // namespace trellis::decode

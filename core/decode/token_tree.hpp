@@ -90,7 +90,7 @@ void judge_path(const NodePtr& node, std::size_t vocab_size, std::size_t alterna
 /// The records from the first token to `node`; all must have been judged.
 std::vector<TokenRecord> records_to(const TreeNode& node);
 
-/// What is said of a row that nothing can be chosen from.
-Error unusable_logits(std::size_t token_count);
+/// What is said of a row that nothing can be chosen from. `speaker`: who gave it.
+Error unusable_logits(std::size_t token_count, const char* speaker = "model");
 
 }  // namespace trellis::decode

@@ -25,7 +25,9 @@ struct Setting {
   std::string divides;  ///< the integer setting that this one must divide, or empty
   std::string at_most;  ///< the setting that this one must not exceed, or empty
   std::string group;
-  std::string format;  ///< "path": a file or folder; relative to the config that names it
+  /// "path": a file or folder, relative to the config that names it; "model": the label of another
+  /// model of the config, or a path to one.
+  std::string format;
   std::string summary;
 };
 using Settings = std::vector<Setting>;

@@ -35,6 +35,8 @@ StrategyNeeds parse_needs(const nlohmann::json& description, const nlohmann::jso
         needs.prompt_hidden = true;
       } else if (need == kMaskedPrediction) {
         needs.masked_prediction = true;
+      } else if (need == "draft") {
+        needs.draft = true;
       } else {
         throw Error(
             Fault::plugin,

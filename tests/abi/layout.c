@@ -189,8 +189,10 @@ MEMBER(trellis_view, prompt_hidden, 112);
 /* 1.1 */
 MEMBER(trellis_view, text_context, 120);
 MEMBER(trellis_view, text, 128);
+/* added later; only hosts make views */
 MEMBER(trellis_view, mask, 136);
-SIZE(trellis_view, 144);
+MEMBER(trellis_view, draft_room, 144);
+SIZE(trellis_view, 152);
 
 MEMBER(trellis_move, struct_size, 0);
 MEMBER(trellis_move, parent, 4);
@@ -199,6 +201,8 @@ MEMBER(trellis_move, tokens, 16);
 MEMBER(trellis_move, token_count, 24);
 MEMBER(trellis_move, score, 32);
 MEMBER(trellis_move, again, 40);
+/* in what was padding: hosts look at it only where the strategy needs "draft" */
+MEMBER(trellis_move, reader, 44);
 SIZE(trellis_move, 48);
 
 MEMBER(trellis_answer, struct_size, 0);

@@ -250,8 +250,8 @@ inline std::string send(trellis_answer& answer, std::uint32_t parent, std::uint3
                         const Tokens& tokens, double score = 0,
                         std::optional<trellis_finish_reason> reason = std::nullopt,
                         std::uint32_t again = 0) {
-  const trellis_move move{sizeof(trellis_move), parent, row,  tokens.data(),
-                          tokens.size(),        score,  again};
+  const trellis_move move{sizeof(trellis_move), parent, row,   tokens.data(),
+                          tokens.size(),        score,  again, TRELLIS_READER_MODEL};
   trellis_error error{};
   error.struct_size = sizeof error;
   const auto status = reason ? answer.finish(answer.context, &move, *reason, &error)

@@ -301,7 +301,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadAnswer{"nothing", [](auto&) {}, "ended without a finished sequence"},
         BadAnswer{"null tokens",
                   [](auto& answer) {
-                    const trellis_move move{sizeof(trellis_move), 0, 0, nullptr, 3, 0, 0};
+                    const trellis_move move{sizeof(trellis_move), 0, 0, nullptr, 3, 0, 0, 0};
                     trellis_error error{};
                     error.struct_size = sizeof error;
                     answer.move(answer.context, &move, &error);

@@ -34,8 +34,12 @@
  *    those of the prompt are in `prompt_hidden`.
  *  - Speculative decoding, look-ahead, copying from the prompt: one move of several tokens, whose
  *    first is certain. The next view has a row for each: `row` of the answer keeps the tokens up
- *    to the last one that holds and drops the others. A draft comes from the strategy itself,
- *    which may carry a small model of its own; the host lends it none.
+ *    to the last one that holds and drops the others.
+ *  - Speculative decoding with a draft model: a strategy that needs "draft" is lent a second model
+ *    of the same vocabulary. Moves whose `reader` is the draft are read by it alone, so the next
+ *    view shows what the draft expects, and the search drafts token by token. A move whose reader
+ *    is the model again, with tokens or without, has the model read at once all that it has not
+ *    read yet; the next view has a row for each of these, as if all had come with this move.
  *  - Constrained decoding: a logits processor makes -infinity of what the constraint forbids after
  *    the tokens so far; it composes with every strategy. A search that tracks a grammar itself may
  *    ignore tokens by itself.
@@ -201,7 +205,15 @@ typedef struct trellis_view {
   /* The token of places that are to be predicted; -1 where the model predicts next tokens. Added
    * later: hosts that do not have it know no strategy that needs "masked_prediction". */
   int32_t mask;
+  /* How many more tokens the draft may read after the longest hypothesis; 0 where none is lent, or
+   * where the prompt does not fit its context. Added later: struct_size says whether the host has
+   * it. */
+  size_t draft_room;
 } trellis_view;
+
+/* Who reads the tokens of a move. */
+typedef uint32_t trellis_reader;
+enum { TRELLIS_READER_MODEL = 0, TRELLIS_READER_DRAFT = 1 };
 
 /* A continuation of hypotheses[parent]: its tokens up to and including `row`, then `tokens`.
  * `row` is row_count - 1 except where proposed tokens are being rejected. */
@@ -210,13 +222,16 @@ typedef struct trellis_move {
   uint32_t parent;
   uint32_t row;
   const int32_t* tokens; /* [token_count], copied by the host */
-  size_t token_count;    /* move: 1..remaining; finish: 0..remaining */
+  size_t token_count;    /* move: 1..remaining; finish: 0..remaining. A move back to the model from
+                          * what the draft has read: 0..remaining */
   double score;          /* finish: the samples are ranked by it, the best first */
   /* Of the parent's tokens up to `row`, the last so many are fed again together with the new ones,
    * and the next view has their rows too: what was just written may so be taken back more than
    * once. 0..row + 1 where the parent has several rows, else 0; 0 for a finish. Added later: a move
    * whose struct_size ends before it has 0 here. */
   uint32_t again;
+  /* Looked at only where the strategy needs "draft"; `again` is 0 beside the draft and after it. */
+  trellis_reader reader;
 } trellis_move;
 
 typedef struct trellis_answer {
@@ -249,11 +264,12 @@ typedef struct trellis_strategy {
                                 trellis_error* error);
 } trellis_strategy;
 
-/* Its description has more keys, all optional: "needs": list of "hidden", "prompt_hidden" and
- * "masked_prediction"; "processors_see": "logits" (default) or "log_probabilities"; "stochastic":
- * bool, false by default: then more samples of one example are all the same and the host makes only
- * one; "width": the most hypotheses alive at once, a number (1 by default) or the name of the
- * setting that holds it, by which the host reckons how much memory a sample may come to need. */
+/* Its description has more keys, all optional: "needs": list of "hidden", "prompt_hidden",
+ * "masked_prediction" and "draft" (the model that the setting of format "model" names is lent to the
+ * search); "processors_see": "logits" (default) or "log_probabilities"; "stochastic": bool, false
+ * by default: then more samples of one example are all the same and the host makes only one;
+ * "width": the most hypotheses alive at once, a number (1 by default) or the name of the setting
+ * that holds it, by which the host reckons how much memory a sample may come to need. */
 typedef struct trellis_strategy_factory {
   uint32_t struct_size;
   trellis_status (*describe)(trellis_text_sink* json, trellis_error* error);

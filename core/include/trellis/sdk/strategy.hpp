@@ -137,6 +137,16 @@ class Answer {
     send(parent, row, tokens, score, &reason);
   }
 
+  /// The same as move_from, but the draft reads the tokens, not the model.
+  void draft_from(std::size_t parent, std::size_t row, std::span<const std::int32_t> tokens,
+                  double score) {
+    send(parent, row, tokens, score, nullptr, TRELLIS_READER_DRAFT);
+  }
+  void draft(const trellis_view& view, std::size_t parent, std::span<const std::int32_t> tokens,
+             double score) {
+    draft_from(parent, last_row(view, parent), tokens, score);
+  }
+
   /// Another score for what was finished by the `number`-th call of finish, from 0, of the search.
   void rescore(std::uint64_t number, double score) {
     trellis_error error{};
@@ -151,7 +161,7 @@ class Answer {
   }
 
   void send(std::size_t parent, std::size_t row, std::span<const std::int32_t> tokens, double score,
-            const trellis_finish_reason* reason) {
+            const trellis_finish_reason* reason, trellis_reader reader = TRELLIS_READER_MODEL) {
     trellis_move move{};
     move.struct_size = sizeof move;
     move.parent = static_cast<std::uint32_t>(parent);
@@ -159,6 +169,7 @@ class Answer {
     move.tokens = tokens.data();
     move.token_count = tokens.size();
     move.score = score;
+    move.reader = reader;
     trellis_error error{};
     error.struct_size = sizeof error;
     const auto status = reason != nullptr
