@@ -83,6 +83,8 @@ class Cursor {
     return value;
   }
 
+  void skip(std::uint64_t size) { take(size, "a value"); }
+
   std::string text() {
     const auto bytes = take(number<std::uint64_t>(), "a text");
     const std::string_view view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -103,13 +105,22 @@ class Cursor {
   std::uint64_t place_ = 0;
 };
 
-json read_value(Cursor& cursor, std::uint32_t type, std::uint32_t depth);
+struct ArrayHead {
+  std::uint32_t type = 0;
+  std::uint64_t count = 0;
+};
 
-json read_array(Cursor& cursor, std::uint32_t depth) {
+ArrayHead read_array_head(Cursor& cursor, std::uint32_t depth) {
   const auto type = cursor.number<std::uint32_t>();
   if (type >= kLeastBytes.size()) cursor.refuse(fmt::format("a value has the type {}", type));
   if (depth == kDeepest) cursor.refuse("an array lies too deep in others");
-  const std::uint64_t count = cursor.count(kLeastBytes[type], "entries of an array");
+  return {type, cursor.count(kLeastBytes[type], "entries of an array")};
+}
+
+json read_value(Cursor& cursor, std::uint32_t type, std::uint32_t depth);
+
+json read_array(Cursor& cursor, std::uint32_t depth) {
+  const auto [type, count] = read_array_head(cursor, depth);
   json array = json::array();
   array.get_ref<json::array_t&>().reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) array.push_back(read_value(cursor, type, depth + 1));
@@ -147,6 +158,15 @@ json read_value(Cursor& cursor, std::uint32_t type, std::uint32_t depth) {
     default:
       cursor.refuse(fmt::format("a value has the type {}", type));
   }
+}
+
+void skip_value(Cursor& cursor, std::uint32_t type, std::uint32_t depth) {
+  if (type >= kLeastBytes.size()) cursor.refuse(fmt::format("a value has the type {}", type));
+  if (type == kString) return cursor.skip(cursor.number<std::uint64_t>());
+  if (type != kArray) return cursor.skip(kLeastBytes[type]);
+  const auto [inner, count] = read_array_head(cursor, depth);
+  if (inner != kString && inner != kArray) return cursor.skip(count * kLeastBytes[inner]);
+  for (std::uint64_t i = 0; i < count; ++i) skip_value(cursor, inner, depth + 1);
 }
 
 ElementType read_type(const Cursor& cursor, const std::string& name, std::uint32_t number) {
@@ -265,17 +285,24 @@ GgufFile read_gguf(const std::filesystem::path& path) {
   return file;
 }
 
-std::string gguf_architecture(const std::filesystem::path& path) {
+GgufKind gguf_kind(const std::filesystem::path& path) {
   const MappedFile file(path);
   Cursor cursor(path, file.bytes());
   const Head head = read_head(cursor, file.bytes());
+  GgufKind kind;
   for (std::uint64_t i = 0; i < head.values; ++i) {
     const std::string key = cursor.text();
     const auto type = cursor.number<std::uint32_t>();
-    const json value = read_value(cursor, type, 0);
-    if (key == "general.architecture" && value.is_string()) return value.get<std::string>();
+    if (key == "general.architecture" && type == kString) {
+      kind.architecture = cursor.text();
+    } else if (key.ends_with(".expert_count") && type == kUint32) {
+      kind.experts = cursor.number<std::uint32_t>();
+    } else {
+      skip_value(cursor, type, 0);
+    }
   }
-  cursor.refuse("it does not say its architecture");
+  if (kind.architecture.empty()) cursor.refuse("it does not say its architecture");
+  return kind;
 }
 
 }  // namespace trellis::formats

@@ -33,9 +33,15 @@ std::vector<double> published_rotary(const ConfigReader& config, const ConfigRea
   const double base =
       parameters.number({"rope_theta"}, config.number({"rope_theta"}, default_base));
   std::vector<double> frequencies = kernels::rotary_frequencies(base, head_size);
-  const std::string type =
-      parameters.choice({"rope_type", "type"}, {"default", "linear", "llama3"}, "default");
+  const std::string type = parameters.choice({"rope_type", "type"},
+                                             {"default", "linear", "llama3", "divided"}, "default");
   if (type == "llama3") return stretch_like_llama3(std::move(frequencies), parameters);
+  if (type == "divided") {
+    const std::vector<double> divisors = parameters.numbers({"divisors"});
+    if (divisors.size() != frequencies.size())
+      parameters.refuse("divisors", "must be half as many as head_dim");
+    for (std::size_t i = 0; i < frequencies.size(); ++i) frequencies[i] /= divisors[i];
+  }
   if (type == "linear") {
     const double factor = parameters.number({"factor"});
     for (double& frequency : frequencies) frequency /= factor;

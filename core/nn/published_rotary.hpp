@@ -12,7 +12,8 @@ namespace trellis::nn {
 /// "factor" ... asks for; older files have "rope_theta" in the config itself and the rest under
 /// "rope_scaling". Known types: default, linear (Chen et al. 2023), llama3 (Llama 3.1: frequencies
 /// below 1 / (original context / low_freq_factor) are divided by the factor, those above 1 /
-/// (original context / high_freq_factor) stay, and between them it goes over smoothly).
+/// (original context / high_freq_factor) stay, and between them it goes over smoothly), divided
+/// (each by its own entry of "divisors": how GGUF files hold what the others come to).
 std::vector<double> published_rotary(const formats::ConfigReader& config,
                                      const formats::ConfigReader& parameters, std::size_t head_size,
                                      double default_base = 10000);

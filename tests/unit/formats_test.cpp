@@ -145,34 +145,66 @@ TEST(ConfigReader, NamesWhatNoModelHas) {
               HasSubstr("act = \"sine\": is not known here; known: silu, relu"));
 }
 
-// A file as llama.cpp's converter makes it of the reference: other names, the rows of queries and
-// keys by neighbouring pairs.
-TEST(Gguf, GivesOutTheFolderThatItWasMadeFrom) {
-  const auto folder = goldens() / "models" / "llama_gqa_tied";
-  const Checkpoint original = open_checkpoint(folder);
+// Rows of queries and keys as llama.cpp's converter stores them: neighbouring pairs of a head
+// instead of its halves.
+std::string by_pairs(const StoredTensor& tensor, std::size_t heads) {
+  const auto rows = static_cast<std::size_t>(tensor.shape.front());
+  const std::string bytes = bytes_of(tensor.bytes);
+  const std::size_t row = bytes.size() / rows;
+  const std::size_t head = rows / heads;  // of 8 rows: 0 4 1 5 2 6 3 7 of the original's
+  std::string paired;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const std::size_t within = i % head;
+    paired += bytes.substr((i - within + within / 2 + within % 2 * (head / 2)) * row, row);
+  }
+  return paired;
+}
+
+// The metadata of a reference's config, with a tokenizer of four tokens.
+GgufWriter start_gguf(const nlohmann::json& config) {
   GgufWriter writer("llama");
-  const auto number = [&](const char* key, const char* from) {
-    writer.number(std::string("llama.") + key, original.config.at(from).get<std::uint32_t>());
-  };
-  number("block_count", "num_hidden_layers");
-  number("context_length", "max_position_embeddings");
-  number("embedding_length", "hidden_size");
-  number("feed_forward_length", "intermediate_size");
-  number("attention.head_count", "num_attention_heads");
-  number("attention.head_count_kv", "num_key_value_heads");
+  for (const auto& [key, from] :
+       std::map<std::string, std::string>{{"block_count", "num_hidden_layers"},
+                                          {"context_length", "max_position_embeddings"},
+                                          {"embedding_length", "hidden_size"},
+                                          {"feed_forward_length", "intermediate_size"},
+                                          {"attention.head_count", "num_attention_heads"},
+                                          {"attention.head_count_kv", "num_key_value_heads"},
+                                          {"expert_count", "num_local_experts"},
+                                          {"expert_used_count", "num_experts_per_tok"}}) {
+    if (config.contains(from)) writer.number("llama." + key, config.at(from).get<std::uint32_t>());
+  }
   writer.real("llama.attention.layer_norm_rms_epsilon", 1e-5F);
   writer.text("tokenizer.ggml.model", "gpt2");
   writer.texts("tokenizer.ggml.tokens", std::vector<std::string>{"<s>", "a", "b", "ab"});
   writer.texts("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
   writer.numbers("tokenizer.ggml.token_type", std::vector<std::int32_t>{3, 1, 1, 1});
   writer.number("tokenizer.ggml.eos_token_id", 2);
-  const std::map<std::string, std::string> names = {
-      {"model.embed_tokens", "token_embd"}, {"model.norm", "output_norm"},
-      {"input_layernorm", "attn_norm"},     {"post_attention_layernorm", "ffn_norm"},
-      {"self_attn.q_proj", "attn_q"},       {"self_attn.k_proj", "attn_k"},
-      {"self_attn.v_proj", "attn_v"},       {"self_attn.o_proj", "attn_output"},
-      {"mlp.gate_proj", "ffn_gate"},        {"mlp.up_proj", "ffn_up"},
-      {"mlp.down_proj", "ffn_down"}};
+  return writer;
+}
+
+// The reference's tensors, with all experts' matrices of a layer in one, or (`apart`) each alone.
+void put_tensors(const Checkpoint& original, bool apart, GgufWriter& writer) {
+  const std::map<std::string, std::string> names = {{"model.embed_tokens", "token_embd"},
+                                                    {"model.norm", "output_norm"},
+                                                    {"lm_head", "output"},
+                                                    {"input_layernorm", "attn_norm"},
+                                                    {"post_attention_layernorm", "ffn_norm"},
+                                                    {"self_attn.q_proj", "attn_q"},
+                                                    {"self_attn.k_proj", "attn_k"},
+                                                    {"self_attn.v_proj", "attn_v"},
+                                                    {"self_attn.o_proj", "attn_output"},
+                                                    {"mlp.gate_proj", "ffn_gate"},
+                                                    {"mlp.up_proj", "ffn_up"},
+                                                    {"mlp.down_proj", "ffn_down"},
+                                                    {"block_sparse_moe.gate", "ffn_gate_inp"}};
+  const std::map<std::string, std::string> experts = {
+      {"w1", "ffn_gate"}, {"w2", "ffn_down"}, {"w3", "ffn_up"}};
+  struct Stacked {
+    std::vector<std::uint64_t> shape = {0};
+    std::string bytes;
+  };
+  std::map<std::string, Stacked> stacked;
   for (const auto& [name, tensor] : original.tensors) {
     std::string stem = name.substr(0, name.rfind('.'));
     std::string before;
@@ -181,27 +213,31 @@ TEST(Gguf, GivesOutTheFolderThatItWasMadeFrom) {
       stem = stem.substr(stem.find('.', 13) + 1);
     }
     std::string bytes = bytes_of(tensor.bytes);
-    const bool query = stem == "self_attn.q_proj";
-    if (query || stem == "self_attn.k_proj") {
-      const std::size_t row = 48 * sizeof(float);
-      const std::size_t head = 8;  // rows; 0 4 1 5 2 6 3 7 of the original's
-      std::string paired;
-      for (std::size_t i = 0; i < bytes.size() / row; ++i) {
-        const std::size_t within = i % head;
-        paired += bytes.substr((i - within + within / 2 + within % 2 * (head / 2)) * row, row);
-      }
-      bytes = paired;
+    if (stem == "self_attn.q_proj")
+      bytes = by_pairs(tensor, original.config["num_attention_heads"]);
+    if (stem == "self_attn.k_proj")
+      bytes = by_pairs(tensor, original.config["num_key_value_heads"]);
+    const std::vector<std::uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
+    const std::string expert = "block_sparse_moe.experts.";
+    if (!stem.starts_with(expert)) {
+      writer.tensor(before + names.at(stem) + ".weight", shape, 0, bytes);
+      continue;
     }
-    std::vector<std::uint64_t> shape(tensor.shape.begin(), tensor.shape.end());
-    writer.tensor(before + names.at(stem) + ".weight", shape, 0, bytes);
+    const std::size_t end = stem.find('.', expert.size());
+    const std::string matrix = before + experts.at(stem.substr(end + 1));
+    if (apart) {
+      writer.tensor(matrix + stem.substr(expert.size() - 1, end - expert.size() + 1) + ".weight",
+                    shape, 0, bytes);
+      continue;
+    }
+    Stacked& all = stacked[matrix + "_exps.weight"];  // in the order of the experts' numbers
+    all.shape = {all.shape.front() + 1, shape[0], shape[1]};
+    all.bytes += bytes;
   }
-  tests::TemporaryFolder temporary;
-  const auto path = temporary / "x.gguf";
-  std::ofstream(path, std::ios::binary) << writer.bytes();
-  EXPECT_EQ(checkpoint_type(path), "llama");
-  const Checkpoint read = open_checkpoint(path);
-  EXPECT_EQ(read.config.at("vocab_size"), original.config.at("vocab_size"));
-  EXPECT_EQ(read.config.at("tie_word_embeddings"), true);
+  for (const auto& [name, all] : stacked) writer.tensor(name, all.shape, 0, all.bytes);
+}
+
+void expect_tensors(const Checkpoint& read, const Checkpoint& original) {
   ASSERT_EQ(read.tensors.size(), original.tensors.size());
   for (const auto& [name, tensor] : original.tensors) {
     SCOPED_TRACE(name);
@@ -211,8 +247,47 @@ TEST(Gguf, GivesOutTheFolderThatItWasMadeFrom) {
     for (std::int64_t row = 0; row < tensor.shape.front(); ++row)
       EXPECT_EQ(bytes_of(stored_row(found, row)), bytes_of(stored_row(tensor, row))) << row;
   }
-  const auto tokenizer = text::build_huggingface_tokenizer(read.tokenizer);
-  EXPECT_THAT(tokenizer->encode("ab<s>b"), testing::ElementsAre(3, 0, 2));
+}
+
+// Files as llama.cpp's converter makes them of the references: other names, rows by pairs, experts
+// together.
+TEST(Gguf, GivesOutTheFolderThatItWasMadeFrom) {
+  tests::TemporaryFolder temporary;
+  for (const char* model : {"llama_gqa_tied", "mixtral"}) {
+    for (const bool apart : {false, true}) {
+      SCOPED_TRACE(model);
+      const Checkpoint original = open_checkpoint(goldens() / "models" / model);
+      GgufWriter writer = start_gguf(original.config);
+      put_tensors(original, apart, writer);
+      const auto path = temporary / "x.gguf";
+      std::ofstream(path, std::ios::binary) << writer.bytes();
+      EXPECT_EQ(checkpoint_type(path), original.config.at("model_type"));
+      const Checkpoint read = open_checkpoint(path);
+      for (const char* key : {"model_type", "vocab_size", "tie_word_embeddings"})
+        EXPECT_EQ(read.config.at(key), original.config.at(key)) << key;
+      if (original.config.contains("num_local_experts")) {
+        EXPECT_EQ(read.config.at("num_experts_per_tok"), original.config.at("num_experts_per_tok"));
+      }
+      expect_tensors(read, original);
+      const auto tokenizer = text::build_huggingface_tokenizer(read.tokenizer);
+      EXPECT_THAT(tokenizer->encode("ab<s>b"), testing::ElementsAre(3, 0, 2));
+    }
+  }
+}
+
+// As in files of Llama 3.1: the stretched frequencies are those of the base over these.
+TEST(Gguf, ReadsWhatRotaryFrequenciesAreDividedBy) {
+  const std::vector<float> divisors = {1, 1, 2.5, 8};
+  GgufWriter writer = start_gguf({});
+  writer.tensor("rope_freqs.weight", {4}, 0, bytes_of(std::as_bytes(std::span(divisors))));
+  tests::TemporaryFolder folder;
+  const auto path = folder / "x.gguf";
+  std::ofstream(path, std::ios::binary) << writer.bytes();
+  const Checkpoint read = open_checkpoint(path);
+  EXPECT_TRUE(read.tensors.empty());
+  const auto scaling = read.reader().object({"rope_scaling"});
+  EXPECT_EQ(scaling->text({"rope_type"}), "divided");
+  EXPECT_THAT(scaling->numbers({"divisors"}), testing::ElementsAre(1, 1, 2.5, 8));
 }
 
 // "ab" has the higher score, so "abc" is made of it and not of "bc".
@@ -248,6 +323,9 @@ TEST(Gguf, NamesWhatIsNotSupported) {
   EXPECT_THAT(refusal(GgufWriter("mamba")),
               HasSubstr("general.architecture = \"mamba\": is not supported; supported in GGUF "
                         "files: llama, qwen2, gemma3"));
+  GgufWriter mixture("qwen2");
+  mixture.number("qwen2.expert_count", 60);
+  EXPECT_THAT(refusal(mixture), HasSubstr("qwen2 with a mixture of 60 experts is not supported"));
   GgufWriter quantized("llama");
   quantized.tensor("w", {256}, 10, std::string(84, '\0'));
   EXPECT_THAT(refusal(quantized), HasSubstr("tensor \"w\" is quantized by the unsupported type 10; "

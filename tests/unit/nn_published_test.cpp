@@ -125,8 +125,10 @@ TEST_F(Llama, AConfigThatNoModelHasIsRefused) {
   EXPECT_THAT(refused("num_hidden_layers", 1e9), HasSubstr("num_hidden_layers"));
   EXPECT_THAT(refused("attention_bias", true),
               HasSubstr("attention_bias = true: is not supported"));
-  EXPECT_THAT(refused("rope_scaling", json{{"rope_type", "yarn"}, {"factor", 4}}),
-              HasSubstr("rope_type = \"yarn\": is not known here; known: default, linear, llama3"));
+  EXPECT_THAT(
+      refused("rope_scaling", json{{"rope_type", "yarn"}, {"factor", 4}}),
+      HasSubstr(
+          "rope_type = \"yarn\": is not known here; known: default, linear, llama3, divided"));
   EXPECT_THAT(refused("vocab_size", kVocab + 1), HasSubstr("model.embed_tokens.weight [10, 32]"));
 }
 
@@ -172,6 +174,19 @@ TEST(PublishedRotary, StretchesSlowFrequencies) {
   EXPECT_DOUBLE_EQ(found[1], plain[1] / 8);  // 0.51 turns, below 1
   EXPECT_DOUBLE_EQ(found[2], plain[2] / 8);
   EXPECT_DOUBLE_EQ(found[3], plain[3] / 8);
+}
+
+// As GGUF files hold what stretching comes to.
+TEST(PublishedRotary, DividesEachFrequencyByItsOwn) {
+  json config = {{"rope_theta", 10000.0},
+                 {"rope_scaling", {{"rope_type", "divided"}, {"divisors", {1, 2, 4, 5}}}}};
+  const auto found = published_rotary(formats::ConfigReader(config, "c.json"), 8);
+  const std::vector<double> expected = {1, 0.1 / 2, 0.01 / 4, 0.001 / 5};
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(found[i], expected[i], 1e-15);  // of pow()
+  config["rope_scaling"]["divisors"] = {1, 2};
+  EXPECT_THAT(
+      tests::message_of([&] { published_rotary(formats::ConfigReader(config, "c.json"), 8); }),
+      HasSubstr("divisors = [1,2]: must be half as many as head_dim"));
 }
 
 }  // namespace
