@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <string_view>
@@ -17,6 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kHashedAtOnce = std::size_t{1} << 20U;  // bytes that are in memory meanwhile
 constexpr std::uint64_t kLongestJson = 64'000'000;  // bytes; an index of a model is far shorter
 
 nlohmann::json read_json(const fs::path& path) {
@@ -106,8 +108,13 @@ std::string tensor_hash(const Checkpoint& checkpoint) {
   StreamedHash hash;
   for (const auto& [name, tensor] : checkpoint.tensors) {
     hash.add(name.c_str(), name.size() + 1);
-    hash.add(tensor.bytes.data(), tensor.bytes.size());
-    release(checkpoint, tensor);
+    StoredTensor part = tensor;
+    for (std::size_t begin = 0; begin < tensor.bytes.size(); begin += kHashedAtOnce) {
+      part.bytes =
+          tensor.bytes.subspan(begin, std::min(kHashedAtOnce, tensor.bytes.size() - begin));
+      hash.add(part.bytes.data(), part.bytes.size());
+      release(checkpoint, part);
+    }
   }
   return hash.text();
 }

@@ -12,7 +12,7 @@
 /// not on what else is in the batch, on how rows came into the cache, on threads or on the target.
 ///
 /// Error: with n rows seen, S the greatest of scale * sum |q[i] k_t[i]| + |bias|, u = 2^-24,
-/// |out - exact| <= (2 (key_size + 3) S + 1.1 n + 12) u * (sum of w_t |v_t|), and half as much
+/// |out - exact| <= (2 (key_size + 4) S + 1.1 n + 12) u * (sum of w_t |v_t|), and half as much
 /// again where the target has no fused multiply-add.
 ///
 /// NaN: a score that is NaN or +infinity, or nothing but scores of -infinity, makes the whole

@@ -115,7 +115,7 @@ LanguageModel::LanguageModel(std::string id, nlohmann::json settings, Architectu
                                : trained_form(architecture_.encoder_decoder, source_limit);
 }
 
-LanguageModel LanguageModel::from_published(std::string id, const formats::Checkpoint& checkpoint,
+LanguageModel LanguageModel::from_published(std::string id, formats::Checkpoint checkpoint,
                                             PublishedModel published) {
   Architecture architecture;
   architecture.encoder_decoder = published.encoder_decoder;
@@ -123,11 +123,13 @@ LanguageModel LanguageModel::from_published(std::string id, const formats::Check
   architecture.context_is_limit = published.context_is_limit;
   architecture.masked = published.masked;
   LanguageModel model(std::move(id), checkpoint.config, std::move(architecture));
-  load_published(published.network->parameters, checkpoint, published.names);
-  model.network_ = std::move(published.network);
+  // First the tokenizer: making it takes memory that the weights can have afterwards.
   model.tokenizer_ = checkpoint.tokenizer.is_null()
                          ? text::load_tokenizer(checkpoint.path)
                          : text::build_huggingface_tokenizer(checkpoint.tokenizer);
+  checkpoint.tokenizer = nullptr;
+  load_published(published.network->parameters, checkpoint, published.names);
+  model.network_ = std::move(published.network);
   model.vocab_size_ = published.vocab;
   if (model.tokenizer_->vocab_size() > published.vocab)
     throw Error(

@@ -102,7 +102,7 @@ class LanguageModel {
   void load(const std::filesystem::path& folder);
   /// A published model, with the tokenizer that lies beside its weights. It generates, and cannot
   /// be trained on. Throws Error(missing) or Error(bad_data).
-  static LanguageModel from_published(std::string id, const formats::Checkpoint& checkpoint,
+  static LanguageModel from_published(std::string id, formats::Checkpoint checkpoint,
                                       PublishedModel published);
   /// Returns the hash of the weights.
   std::string save(const std::filesystem::path& folder) const;

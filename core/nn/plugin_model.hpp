@@ -80,9 +80,10 @@ struct PluginModel {
   static std::unique_ptr<sdk::Model> load_published(const std::filesystem::path& folder) {
     check_published_type(id(), published_types(), formats::checkpoint_type(folder), folder);
     if constexpr (requires { Plugin::published_types(); }) {
-      const formats::Checkpoint checkpoint = formats::open_checkpoint(folder);
+      formats::Checkpoint checkpoint = formats::open_checkpoint(folder);
+      PublishedModel published = Plugin::published(checkpoint.reader());
       return std::make_unique<SdkModel>(
-          LanguageModel::from_published(id(), checkpoint, Plugin::published(checkpoint.reader())));
+          LanguageModel::from_published(id(), std::move(checkpoint), std::move(published)));
     }
     return nullptr;
   }

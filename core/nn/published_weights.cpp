@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <map>
@@ -310,6 +311,9 @@ void load_vector(const Match& match) {
 void load_published(Parameters& parameters, const Checkpoint& checkpoint,
                     const PublishedNames& names) {
   const at::NoGradGuard no_gradient;
+#ifdef __GLIBC__
+  malloc_trim(0);  // what was read before the weights need not be held beside them
+#endif
   for (const Match& match : Matcher(parameters, checkpoint, names).take()) {
     try {
       if (match.parameter->matrix != nullptr) {
