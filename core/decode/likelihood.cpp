@@ -46,6 +46,7 @@ Sequence lay_out(plugin::Model& model, const LikelihoodRequest& request, Likelih
   auto prompt = model.encode_prompt(request.source, request.prefix);
   sequence.scored = model.encode(request.target);
   if (request.ends && !facts.eos.empty()) sequence.scored.push_back(facts.eos.front());
+  likelihood.bytes = request.target.size();
   // The last token is never fed.
   cut_to_context(model, plugin::context_used(facts, prompt), 1, sequence.scored, likelihood);
   if (sequence.scored.empty()) return sequence;
