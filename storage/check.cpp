@@ -12,7 +12,7 @@ namespace trellis::storage {
 namespace {
 
 /// Each selects lines; no rows when all is well.
-constexpr std::array<std::string_view, 9> consistency_queries{
+constexpr std::array<std::string_view, 11> consistency_queries{
     "SELECT 'trial ' || id || ' is done but has ' || count(sample) || ' of ' || expected_samples "
     "|| ' samples' FROM trials LEFT JOIN samples USING (trial) WHERE status = 'done' "
     "GROUP BY trials.trial HAVING count(sample) < expected_samples",
@@ -41,13 +41,23 @@ constexpr std::array<std::string_view, 9> consistency_queries{
     "the model is ready' FROM training_runs JOIN models USING (model) WHERE ended IS NULL AND "
     "ready IS NOT NULL AND run = (SELECT max(run) FROM training_runs AS last WHERE last.model = "
     "models.model)",
+    "SELECT 'trial ' || id || ': ' || count(*) || ' ratings are of samples that are not stored' "
+    "FROM ratings JOIN trials USING (trial) WHERE NOT EXISTS (SELECT 1 FROM samples WHERE "
+    "samples.trial = ratings.trial AND samples.example_index = ratings.example_index AND "
+    "samples.sample_index = ratings.sample_index) GROUP BY trials.trial",
+    "SELECT 'trial ' || id || ': ' || count(*) || ' preferences are of samples that are not "
+    "stored' FROM preferences JOIN trials ON trials.trial IN (first_trial, second_trial) WHERE "
+    "NOT EXISTS (SELECT 1 FROM samples WHERE samples.trial = trials.trial AND "
+    "samples.example_index = preferences.example_index AND "
+    "samples.sample_index = preferences.sample_index) GROUP BY trials.trial",
 };
 
 struct JsonColumn {
   const char* table;
   const char* column;
 };
-constexpr std::array<JsonColumn, 11> json_columns{{{"environments", "details"},
+constexpr std::array<JsonColumn, 12> json_columns{{{"environments", "details"},
+                                                   {"experiments", "overrides"},
                                                    {"models", "settings"},
                                                    {"models", "description"},
                                                    {"tasks", "settings"},

@@ -18,6 +18,7 @@ struct MergeReport {
   std::uint64_t trials = 0;
   std::uint64_t samples = 0;
   std::uint64_t failures = 0;
+  std::uint64_t annotations = 0;  ///< ratings, preferences and tags
   /// One line for each thing that both have but differently; `into` keeps its own.
   std::vector<std::string> conflicts;
 };

@@ -47,8 +47,9 @@ constexpr std::array<Step, 10> first_steps{{
      "other.experiments WHERE name NOT IN (SELECT name FROM main.experiments)"},
     {&MergeReport::experiments,
      "INSERT INTO main.experiments (name, created, last_run, run_count, config_path, config_text, "
-     "seed, environment) SELECT name, created, last_run, run_count, config_path, config_text, "
-     "seed, (SELECT ours.environment FROM main.environments AS ours JOIN other.environments AS "
+     "seed, overrides, environment) SELECT name, created, last_run, run_count, config_path, "
+     "config_text, seed, overrides, (SELECT ours.environment FROM main.environments AS ours JOIN "
+     "other.environments AS "
      "theirs USING (details) WHERE theirs.environment = experiments.environment) "
      "FROM other.experiments WHERE experiment IN (SELECT theirs FROM new_experiments) "
      "ORDER BY experiment"},
@@ -62,7 +63,7 @@ constexpr std::array<Step, 10> first_steps{{
      "JOIN main.experiments AS ours USING (name)"},
 }};
 
-constexpr std::array<Step, 14> sample_steps{{
+constexpr std::array<Step, 18> sample_steps{{
     {nullptr,
      "INSERT INTO main.experiment_trials SELECT ours.experiment, position, trial_keys.ours, "
      "model_label, task_label, strategy_label FROM other.experiment_trials AS arms "
@@ -134,6 +135,24 @@ constexpr std::array<Step, 14> sample_steps{{
      "ours.trial IS trial_keys.ours AND ours.model IS theirs.model) AND NOT EXISTS "
      "(SELECT 1 FROM main.trials WHERE trials.trial = trial_keys.ours AND "
      "trials.status = 'done')"},
+    // What people said stays as it was here.
+    {&MergeReport::annotations,
+     "INSERT INTO main.ratings SELECT rater, criterion, trial_keys.ours, example_index, "
+     "sample_index, score, at FROM other.ratings JOIN trial_keys ON theirs = ratings.trial "
+     "WHERE true ON CONFLICT DO NOTHING"},
+    {&MergeReport::annotations,
+     "INSERT INTO main.preferences SELECT rater, criterion, first.ours, second.ours, "
+     "example_index, sample_index, preferred, at FROM other.preferences "
+     "JOIN trial_keys AS first ON first.theirs = first_trial "
+     "JOIN trial_keys AS second ON second.theirs = second_trial "
+     "WHERE true ON CONFLICT DO NOTHING"},
+    {&MergeReport::annotations,
+     "INSERT INTO main.experiment_tags SELECT ours.experiment, tag FROM other.experiment_tags AS "
+     "theirs JOIN other.experiments AS their ON their.experiment = theirs.experiment "
+     "JOIN main.experiments AS ours USING (name) WHERE true ON CONFLICT DO NOTHING"},
+    {&MergeReport::annotations,
+     "INSERT INTO main.trial_tags SELECT trial_keys.ours, tag FROM other.trial_tags "
+     "JOIN trial_keys ON theirs = trial_tags.trial WHERE true ON CONFLICT DO NOTHING"},
 }};
 
 /// A model's curve comes over whole or not at all.

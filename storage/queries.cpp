@@ -20,7 +20,7 @@ constexpr std::string_view experiment_sql =
     "(SELECT count(*) FROM experiment_trials AS arms JOIN trials USING (trial) WHERE "
     "arms.experiment = experiments.experiment AND status = 'done'), "
     "(SELECT count(*) FROM experiment_trials AS arms JOIN trials USING (trial) WHERE "
-    "arms.experiment = experiments.experiment AND status = 'failed') "
+    "arms.experiment = experiments.experiment AND status = 'failed'), config_path, overrides "
     "FROM experiments ORDER BY last_run DESC, experiment DESC";
 
 ExperimentRow experiment_at(const Query& query) {
@@ -34,6 +34,11 @@ ExperimentRow experiment_at(const Query& query) {
   row.trials = query.count_at(6);
   row.trials_done = query.count_at(7);
   row.trials_failed = query.count_at(8);
+  row.config_path = query.text_at(9);
+  const auto overrides = query.json_at(10);
+  for (const auto& entry : overrides) {
+    if (entry.is_string()) row.overrides.push_back(entry.get<std::string>());
+  }
   return row;
 }
 

@@ -2,6 +2,7 @@
 /// on in another process meanwhile.
 #pragma once
 
+#include "storage/annotations.hpp"
 #include "storage/store.hpp"
 
 namespace trellis::storage {
@@ -11,7 +12,9 @@ struct ExperimentRow {
   std::string name;
   std::string created;  ///< ISO 8601, UTC
   std::uint64_t seed = 0;
+  std::string config_path;  ///< absolute since schema 6
   std::string config_text;
+  std::vector<std::string> overrides;  ///< of the config, KEY=VALUE
   nlohmann::json environment;
   std::uint64_t trials = 0;
   std::uint64_t trials_done = 0;
@@ -105,6 +108,15 @@ class Reader {
   std::vector<SampleRecord> example_samples(const std::string& trial, std::uint64_t example,
                                             bool with_tokens);
   std::vector<FailureRow> failures(std::int64_t experiment);
+
+  // What people added (annotations.cpp).
+
+  /// Of the experiment's trials, by rater, criterion, trial, example and sample index.
+  std::vector<Rating> ratings(std::int64_t experiment);
+  /// The same for choices, both of whose trials are the experiment's.
+  std::vector<Preference> preferences(std::int64_t experiment);
+  /// Of all experiments and trials; a trial's tag has no experiment.
+  std::vector<Tag> tags();
 
   // What the dashboard asks (dashboard_queries.cpp).
 

@@ -189,6 +189,7 @@ std::int64_t Store::put_experiment(const ExperimentRecord& experiment,
   auto& connection = implementation_->connection;
   const auto time = implementation_->clock();
   const auto details = to_text(experiment.environment);
+  const auto overrides = to_text(experiment.overrides);
   std::int64_t key = 0;
   std::int64_t environment = 0;
   connection.transaction([&] {
@@ -205,10 +206,12 @@ std::int64_t Store::put_experiment(const ExperimentRecord& experiment,
     connection
         .query(
             "INSERT INTO experiments (name, created, last_run, config_path, config_text, seed, "
-            "environment) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+            "environment, overrides) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE "
+            "SET "
             "last_run = excluded.last_run, run_count = run_count + 1, "
             "config_path = excluded.config_path, config_text = excluded.config_text, "
-            "seed = excluded.seed, environment = excluded.environment")
+            "seed = excluded.seed, environment = excluded.environment, "
+            "overrides = excluded.overrides")
         .text(experiment.name)
         .text(time)
         .text(time)
@@ -216,6 +219,7 @@ std::int64_t Store::put_experiment(const ExperimentRecord& experiment,
         .text(experiment.config_text)
         .count(experiment.seed)
         .integer(environment)
+        .text(overrides)
         .run();
     auto of_experiment = connection.query("SELECT experiment FROM experiments WHERE name = ?");
     key = only_integer(of_experiment.text(experiment.name));

@@ -24,6 +24,7 @@ struct ExperimentRecord {
   std::string config_text;
   std::uint64_t seed = 0;
   nlohmann::json environment;  ///< cpu, memory, compiler, libraries, commit, trellis version
+  std::vector<std::string> overrides = {};  ///< of the config: KEY=VALUE, as `--set` takes them
 };
 
 struct ModelRecord {

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <system_error>
 
@@ -66,6 +67,19 @@ WriterLock::WriterLock(const std::filesystem::path& database) : path_(lock_path(
   // The number only helps the message above, so a full disk is no reason to stop here.
   if (ftruncate(descriptor_, 0) != 0 || pwrite(descriptor_, process.data(), process.size(), 0) < 0)
     errno = 0;
+}
+
+std::optional<int> lock_holder(const std::filesystem::path& database) {
+  const auto path = lock_path(database);
+  int process = 0;
+  if (!(std::ifstream(path) >> process) || process <= 0) return std::nullopt;
+  // A file that a killed holder left behind names a process that is gone, or is another by now.
+  const auto files = std::filesystem::path("/proc") / std::to_string(process) / "fd";
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(files, ignored)) {
+    if (std::filesystem::read_symlink(entry.path(), ignored) == path) return process;
+  }
+  return std::nullopt;
 }
 
 WriterLock::~WriterLock() {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 namespace trellis::storage {
 
@@ -22,5 +23,9 @@ class WriterLock {
   std::filesystem::path path_;
   int descriptor_ = -1;
 };
+
+/// The process that holds the lock of a database now; nothing where none does, or where that is
+/// another user's secret. Takes no lock itself, so it is in nobody's way.
+std::optional<int> lock_holder(const std::filesystem::path& database);
 
 }  // namespace trellis::storage

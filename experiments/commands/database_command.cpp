@@ -17,9 +17,10 @@ void merge(const std::vector<fs::path>& from, const fs::path& into) {
   const auto report = storage::merge(from, into);
   for (const auto& conflict : report.conflicts) std::cerr << conflict << '\n';
   std::cout << fmt::format(
-      "{}: {} experiments, {} models, {} tasks, {} trials, {} samples, {} failures added\n",
+      "{}: {} experiments, {} models, {} tasks, {} trials, {} samples, {} failures, {} ratings and "
+      "tags added\n",
       into.string(), report.experiments, report.models, report.tasks, report.trials, report.samples,
-      report.failures);
+      report.failures, report.annotations);
 }
 
 int check(const fs::path& database) {
