@@ -27,6 +27,7 @@ constexpr ScreenEntry screens[] = {{Screen::runs, "Runs", draw_runs},
                                    {Screen::compare, "Compare", draw_compare},
                                    {Screen::samples, "Samples", draw_samples},
                                    {Screen::tokens, "Tokens", draw_tokens},
+                                   {Screen::rate, "Rate", draw_rate},
                                    {Screen::sql, "SQL", draw_sql}};
 
 /// What changes while a person types or drags is one step of undo, not one a frame.
@@ -35,6 +36,8 @@ bool is_one_step(const ViewState& before, const ViewState& after) {
   same.filter = after.filter;
   same.sql = after.sql;
   same.smoothing = after.smoothing;
+  same.criterion = after.criterion;
+  same.trial_filter = after.trial_filter;
   return same == after;
 }
 
@@ -49,8 +52,9 @@ bool pressed(char key) {
 
 }  // namespace
 
-Dashboard::Dashboard(ViewState state, bool dark)
+Dashboard::Dashboard(ViewState state, bool dark, std::string rater)
     : state_(std::move(state)), theme_(make_theme(dark)) {
+  memory_.rater = std::move(rater);
   // A link to the console asks its question.
   if (state_.screen == Screen::sql && !state_.sql.empty()) memory_.sql_asked = 1;
 }
@@ -61,15 +65,24 @@ void Dashboard::set_font_size(float pixels) {
 }
 
 Wish Dashboard::wish(const Snapshot& snapshot) const {
-  return wish_of(snapshot, state_, memory_.sql_asked);
+  auto wish = wish_of(snapshot, state_, memory_.rater, memory_.sql_asked);
+  wish.forms = memory_.composing.open;
+  wish.draft = memory_.composing.checking;
+  wish.draft_asked = memory_.composing.asked;
+  return wish;
 }
 
 std::vector<Request> Dashboard::take_requests() {
-  return std::exchange(requests_, {});
+  return std::exchange(memory_.requests, {});
+}
+
+std::vector<Annotation> Dashboard::take_annotations() {
+  return std::exchange(memory_.said, {});
 }
 
 void Dashboard::remember(const ViewState& before) {
-  if (before == state_) return;
+  const bool settling = std::exchange(memory_.settling, false);
+  if (before == state_ || settling) return;
   undone_.clear();
   if (!done_.empty() && is_one_step(before, state_) && is_one_step(done_.back(), state_)) return;
   done_.push_back(before);
@@ -127,22 +140,22 @@ void Dashboard::run(const std::string& command, const Snapshot& snapshot) {
   } else if (command == "redo") {
     redo();
   } else if (command == "copy link to this view") {
-    requests_.push_back({Request::Kind::copy, link_of(state_)});
+    memory_.requests.push_back({Request::Kind::copy, link_of(state_)});
     tell(fmt::format("copied: {}", link_of(state_)));
   } else if (command == "copy this view as CSV") {
-    requests_.push_back({Request::Kind::copy, csv_of(snapshot, state_)});
+    memory_.requests.push_back({Request::Kind::copy, csv_of(snapshot, state_)});
     tell("copied this view as CSV");
   } else if (command == "save this view as CSV") {
-    requests_.push_back({Request::Kind::save_csv, csv_of(snapshot, state_)});
+    memory_.requests.push_back({Request::Kind::save_csv, csv_of(snapshot, state_)});
   } else if (command == "save this view as PNG") {
-    requests_.push_back({Request::Kind::save_png, ""});
+    memory_.requests.push_back({Request::Kind::save_png, ""});
   } else if (command == "light or dark theme") {
     theme_ = make_theme(!theme_.dark);
     apply_theme(theme_, font_size_);
   } else if (command == "show keys") {
     keys_open_ = true;
   } else if (command == "quit") {
-    requests_.push_back({Request::Kind::quit, ""});
+    memory_.requests.push_back({Request::Kind::quit, ""});
   }
 }
 
@@ -208,17 +221,25 @@ void Dashboard::draw_top(ViewContext& context) {
   if (ImGui::Button(theme_.dark ? "light" : "dark")) run("light or dark theme", context.snapshot);
   mark(context, "theme");
   ImGui::SameLine();
+  if (ImGui::Button("query")) run("show this view's query", context.snapshot);
+  mark(context, "query");
+  if (ImGui::IsItemHovered()) ImGui::SetTooltip("The SQL that gives what this view shows");
+  ImGui::SameLine();
   if (ImGui::Button("Ctrl+K")) palette_open_ = true;
   mark(context, "palette");
 }
 
 void Dashboard::draw_navigation(ViewContext& context) {
+  ImGui::PushStyleVar(ImGuiStyleVar_SelectableTextAlign, {0, 0.5F});
   for (const auto& entry : screens) {
-    if (ImGui::Selectable(entry.title, state_.screen == entry.screen, 0, {0, 1.5F * font_size_})) {
+    const auto label = fmt::format("  {}", entry.title);
+    if (ImGui::Selectable(label.c_str(), state_.screen == entry.screen, 0,
+                          {0, 1.5F * font_size_})) {
       state_.screen = entry.screen;
     }
     mark(context, fmt::format("screen/{}", entry.title));
   }
+  ImGui::PopStyleVar();
 }
 
 /// The linked selection, from the leaderboard's cell down to the token; each part leads there.
@@ -321,17 +342,19 @@ void Dashboard::draw_keys() {
   ImGui::Begin("keys", nullptr,
                ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_AlwaysAutoResize |
                    ImGuiWindowFlags_NoSavedSettings);
-  static constexpr const char* keys[][2] = {{"Ctrl+K", "commands: everything by name"},
-                                            {"/", "filter samples"},
-                                            {"?", "these keys"},
-                                            {"Alt+1 … 8", "screens from top to bottom"},
-                                            {"↑ ↓", "the sample before and after"},
-                                            {"← →", "the token before and after"},
-                                            {"Ctrl+click", "on a cell: put it beside the others"},
-                                            {"Ctrl+Z, Ctrl+Y", "undo and redo what was chosen"},
-                                            {"Ctrl+L", "copy a link to this view, for --open"},
-                                            {"Ctrl+Enter", "ask the SQL"},
-                                            {"Ctrl+Q", "quit"}};
+  static constexpr const char* keys[][2] = {
+      {"Ctrl+K", "commands: everything by name"},
+      {"/", "filter samples"},
+      {"?", "these keys"},
+      {"Alt+1 … 9", "screens from top to bottom"},
+      {"↑ ↓", "the sample before and after"},
+      {"← →", "the token before and after"},
+      {"A B T, 1 … 5", "rate: A or B is better, tie; a score"},
+      {"Ctrl+click", "on a cell: put it beside the others"},
+      {"Ctrl+Z, Ctrl+Y", "undo and redo what was chosen"},
+      {"Ctrl+L", "copy a link to this view, for --open"},
+      {"Ctrl+Enter", "ask the SQL"},
+      {"Ctrl+Q", "quit"}};
   for (const auto& row : keys) {
     text_line(row[0], theme_.accent);
     ImGui::SameLine(9 * font_size_);

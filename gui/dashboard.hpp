@@ -12,22 +12,18 @@
 
 namespace trellis::gui {
 
-/// What a frame asks of the shell.
-struct Request {
-  enum class Kind { copy, save_png, save_csv, quit };
-  Kind kind = Kind::copy;
-  std::string text;  ///< what to copy
-};
-
 class Dashboard {
  public:
-  explicit Dashboard(ViewState state, bool dark = true);
+  /// `rater`: who rates outputs, until the user says otherwise.
+  explicit Dashboard(ViewState state, bool dark = true, std::string rater = "");
 
   /// Draws one frame over the whole display.
   void draw(const Snapshot& snapshot);
   /// What the next frames need.
   Wish wish(const Snapshot& snapshot) const;
   std::vector<Request> take_requests();
+  /// What the user said of outputs since the last call, to be stored.
+  std::vector<Annotation> take_annotations();
 
   const ViewState& state() const { return state_; }
   bool dark() const { return theme_.dark; }
@@ -62,7 +58,6 @@ class Dashboard {
   std::string palette_text_;
   std::size_t palette_choice_ = 0;
   std::string message_;
-  std::vector<Request> requests_;
 };
 
 }  // namespace trellis::gui

@@ -159,6 +159,33 @@ std::string curves_csv(const Snapshot& snapshot, const ViewState& state) {
   return csv.text();
 }
 
+std::string ratings_csv(const Snapshot& snapshot, const ViewState& state) {
+  Csv csv;
+  const auto end_row = [&](const std::vector<std::string>& fields) {
+    for (const auto& field : fields) csv.field(field);
+    csv.end();
+  };
+  const auto criterion = chosen_criterion(state);
+  const bool pairs = state.rating == RatingKind::pairs;
+  end_row(pairs ? std::vector<std::string>{"rater", "criterion", "first_trial", "second_trial",
+                                           "example", "sample", "preferred"}
+                : std::vector<std::string>{"rater", "criterion", "trial", "example", "sample",
+                                           "score"});
+  if (!snapshot.annotations) return csv.text();
+  for (const auto& row : snapshot.annotations->preferences) {
+    if (!pairs || row.criterion != criterion || !row.preferred) continue;
+    end_row({row.rater, row.criterion, row.trials[0], row.trials[1],
+             std::to_string(row.example_index), std::to_string(row.sample_index),
+             std::string(to_string(*row.preferred))});
+  }
+  for (const auto& row : snapshot.annotations->ratings) {
+    if (pairs || row.criterion != criterion || !row.score) continue;
+    end_row({row.rater, row.criterion, row.trial, std::to_string(row.example_index),
+             std::to_string(row.sample_index), std::to_string(*row.score)});
+  }
+  return csv.text();
+}
+
 std::string answer_csv(const Snapshot& snapshot) {
   Csv csv;
   if (!snapshot.sql) return "";
@@ -201,6 +228,17 @@ std::string query_of(const Snapshot& snapshot, const ViewState& state) {
           "FROM token_view WHERE experiment = {} AND trial IN ({})\n  AND example_index = {} AND "
           "sample_index = {}\nORDER BY trial, position",
           experiment, trials_of(state), state.example, state.sample);
+    case Screen::rate:
+      return state.rating == RatingKind::pairs
+                 ? "SELECT first_model, first_strategy, second_model, second_strategy, "
+                   "example_index,\n  sample_index, rater, preferred, at\nFROM preference_view "
+                   "WHERE experiment = " +
+                       experiment + " AND task = " + task +
+                       "\n  AND criterion = " + quoted(chosen_criterion(state)) + "\nORDER BY at"
+                 : "SELECT model, strategy, seed, example_index, sample_index, rater, score, at\n"
+                   "FROM rating_view WHERE experiment = " +
+                       experiment + " AND task = " + task +
+                       "\n  AND criterion = " + quoted(chosen_criterion(state)) + "\nORDER BY at";
     case Screen::sql:
       return state.sql;
     default:
@@ -219,6 +257,8 @@ std::string csv_of(const Snapshot& snapshot, const ViewState& state) {
       return tokens_csv(snapshot);
     case Screen::curves:
       return curves_csv(snapshot, state);
+    case Screen::rate:
+      return ratings_csv(snapshot, state);
     case Screen::sql:
       return answer_csv(snapshot);
     default:

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::array screens = {Screen::runs,   Screen::leaderboard, Screen::explore,
                                 Screen::curves, Screen::compare,     Screen::samples,
-                                Screen::tokens, Screen::sql};
+                                Screen::tokens, Screen::rate,        Screen::sql};
 
 bool take(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;

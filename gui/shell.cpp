@@ -132,9 +132,24 @@ std::filesystem::path free_name(const std::filesystem::path& database, Screen sc
   }
 }
 
-void fulfil(const Request& request, const std::filesystem::path& database, Dashboard& dashboard,
-            GLFWwindow* window) {
+void fulfil(const Request& request, const std::filesystem::path& database, const Snapshot& snapshot,
+            Dashboard& dashboard, RunControl& runs, GLFWwindow* window) {
   try {
+    if (request.kind == Request::Kind::start_run) {
+      runs.start(request.text);
+      dashboard.tell("started; what it prints is in " + log_of(database).string());
+      return;
+    }
+    if (request.kind == Request::Kind::resume_run) {
+      if (snapshot.overview) runs.resume(snapshot.overview->experiment);
+      dashboard.tell("resumed; what it prints is in " + log_of(database).string());
+      return;
+    }
+    if (request.kind == Request::Kind::stop_run) {
+      runs.stop();
+      dashboard.tell("asked to stop; what is done is kept");
+      return;
+    }
     if (request.kind == Request::Kind::copy) {
       glfwSetClipboardString(window, request.text.c_str());
     } else if (request.kind == Request::Kind::quit) {
@@ -173,10 +188,10 @@ void render(const Window& window) {
 }  // namespace
 
 void run_window(const std::filesystem::path& database, Dashboard& dashboard,
-                const AttentionSource& attention) {
+                const TrellisCommands& commands, RunControl& runs) {
   const Window window;
   // Before the worker ends, no callback may reach GLFW any more: it is destroyed first.
-  SnapshotWorker worker(database, attention, [] { glfwPostEmptyEvent(); });
+  SnapshotWorker worker(database, commands, [] { glfwPostEmptyEvent(); });
   int frames_left = frames_after_event;
   count_events(window.get(), &frames_left);
   Fonts fonts;
@@ -191,6 +206,10 @@ void run_window(const std::filesystem::path& database, Dashboard& dashboard,
       if (ImGui::GetIO().WantTextInput) frames_left = 1;
     }
     auto snapshot = worker.snapshot();
+    if (const auto ending = runs.take_ending(); !ending.empty()) {
+      dashboard.tell(ending);
+      frames_left = std::max(frames_left, frames_after_event);
+    }
     if (snapshot != shown) frames_left = std::max(frames_left, frames_after_event);
     if (frames_left == 0) continue;
     --frames_left;
@@ -211,8 +230,9 @@ void run_window(const std::filesystem::path& database, Dashboard& dashboard,
     dashboard.draw(*snapshot);
     render(window);
     worker.set_wish(dashboard.wish(*snapshot));
+    for (auto& annotation : dashboard.take_annotations()) worker.annotate(std::move(annotation));
     for (const auto& request : dashboard.take_requests()) {
-      fulfil(request, database, dashboard, window.get());
+      fulfil(request, database, *snapshot, dashboard, runs, window.get());
       frames_left = frames_after_event;
     }
   }

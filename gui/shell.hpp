@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "gui/dashboard.hpp"
+#include "gui/run_control.hpp"
 #include "gui/snapshot_worker.hpp"
 
 namespace trellis::gui {
@@ -12,6 +13,6 @@ namespace trellis::gui {
 /// Runs until the window is closed. `database` is what is shown; files are saved beside it. Throws
 /// Error(environment) where there is no display or no OpenGL 3.
 void run_window(const std::filesystem::path& database, Dashboard& dashboard,
-                const AttentionSource& attention);
+                const TrellisCommands& commands, RunControl& runs);
 
 }  // namespace trellis::gui

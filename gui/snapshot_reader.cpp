@@ -123,6 +123,10 @@ SampleTokens read_tokens(storage::Reader& reader, const std::vector<std::string>
   return tokens;
 }
 
+Annotations read_annotations(storage::Reader& reader, std::int64_t experiment) {
+  return {reader.ratings(experiment), reader.preferences(experiment), reader.tags()};
+}
+
 SqlAnswer read_sql(storage::Reader& reader, const std::string& sql) {
   SqlAnswer answer;
   answer.sql = sql;
@@ -197,6 +201,18 @@ void add_characters(const SampleTokens& tokens, CharacterSet& characters) {
       }
     }
   }
+}
+
+void add_characters(const Annotations& annotations, CharacterSet& characters) {
+  for (const auto& rating : annotations.ratings) {
+    add_characters(rating.rater, characters);
+    add_characters(rating.criterion, characters);
+  }
+  for (const auto& preference : annotations.preferences) {
+    add_characters(preference.rater, characters);
+    add_characters(preference.criterion, characters);
+  }
+  for (const auto& tag : annotations.tags) add_characters(tag.tag, characters);
 }
 
 void add_characters(const SqlAnswer& answer, CharacterSet& characters) {

@@ -18,6 +18,9 @@ PairedSamples read_samples(storage::Reader& reader, const std::vector<std::strin
 SampleTokens read_tokens(storage::Reader& reader, const std::vector<std::string>& trials,
                          std::uint64_t example_index, std::uint32_t sample_index);
 
+/// Of the experiment's trials; tags of all.
+Annotations read_annotations(storage::Reader& reader, std::int64_t experiment);
+
 /// Never throws for mistakes in the SQL: they are the answer's problem.
 SqlAnswer read_sql(storage::Reader& reader, const std::string& sql);
 
@@ -26,6 +29,7 @@ void add_characters(std::string_view text, CharacterSet& characters);
 void add_characters(const Overview& overview, CharacterSet& characters);
 void add_characters(const PairedSamples& samples, CharacterSet& characters);
 void add_characters(const SampleTokens& tokens, CharacterSet& characters);
+void add_characters(const Annotations& annotations, CharacterSet& characters);
 void add_characters(const SqlAnswer& answer, CharacterSet& characters);
 
 }  // namespace trellis::gui

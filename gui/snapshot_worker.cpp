@@ -1,15 +1,19 @@
 #include "gui/snapshot_worker.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "core/error.hpp"
+#include "gui/database_source.hpp"
+#include "gui/run_control.hpp"
 #include "gui/snapshot_reader.hpp"
 #include "gui/view_models/leaderboard.hpp"
+#include "gui/view_models/progress.hpp"
+#include "gui/view_models/rating_items.hpp"
 #include "gui/view_models/sample_filter.hpp"
+#include "storage/writer_lock.hpp"
 
 namespace trellis::gui {
 namespace {
@@ -19,47 +23,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto look_every = 250ms;
 constexpr auto retry_every = 1000ms;
-
-/// Which file a name leads to: another one after it was replaced.
-struct FileIdentity {
-  dev_t device = 0;
-  ino_t number = 0;
-  bool operator==(const FileIdentity&) const = default;
-};
-
-std::optional<FileIdentity> identity_of(const std::filesystem::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return FileIdentity{status.st_dev, status.st_ino};
-}
-
-/// The database, opened when it is there and opened again when another file took its place.
-class Source {
- public:
-  explicit Source(std::filesystem::path path) : path_(std::move(path)) {}
-
-  /// Throws Error. True when everything must be read again.
-  bool refresh() {
-    const auto found = identity_of(path_);
-    if (reader_ && found == identity_) {
-      const auto version = reader_->data_version();
-      return std::exchange(version_, version) != version;
-    }
-    reader_.reset();
-    reader_ = storage::Reader::open(path_);
-    identity_ = identity_of(path_);
-    version_ = reader_->data_version();
-    return true;
-  }
-  void close() { reader_.reset(); }
-  storage::Reader& reader() { return *reader_; }
-
- private:
-  std::filesystem::path path_;
-  std::optional<storage::Reader> reader_;
-  std::optional<FileIdentity> identity_;
-  std::int64_t version_ = 0;
-};
 
 }  // namespace
 
@@ -75,10 +38,11 @@ class SnapshotWorker::Reading {
     const auto now = Clock::now();
     if (now >= look_next_) {
       if (source_.refresh()) {
-        overview_old_ = samples_old_ = tokens_old_ = true;
+        overview_old_ = samples_old_ = tokens_old_ = annotations_old_ = true;
         const std::lock_guard lock(worker_.mutex_);
         ++worker_.commits_;
       }
+      look_at_run();
       look_next_ = now + std::max<Clock::duration>(look_every, 10 * cost_);
       cost_ = {};
     }
@@ -86,6 +50,9 @@ class SnapshotWorker::Reading {
     if (did) cost_ += Clock::now() - now;
     return did;
   }
+
+  /// Somebody rated here since that was read.
+  bool missed_a_rating() const { return worker_.annotations_.commits() != written_; }
 
   /// After a fault: open again, later.
   void close() {
@@ -95,6 +62,15 @@ class SnapshotWorker::Reading {
   }
 
  private:
+  void look_at_run() {
+    constexpr std::size_t most_bytes = 16'384;
+    RunState state{storage::lock_holder(worker_.database_),
+                   end_of_file(log_of(worker_.database_), most_bytes)};
+    if (const auto have = worker_.snapshot()->run; have && *have == state) return;
+    worker_.publish([part = std::make_shared<const RunState>(std::move(state))](
+                        Snapshot& snapshot) { snapshot.run = part; });
+  }
+
   bool read_next(const Wish& wish, const Snapshot& have) {
     if (overview_old_ || !have.overview ||
         (!wish.experiment.empty() && wish.experiment != have.overview->experiment.name &&
@@ -114,11 +90,21 @@ class SnapshotWorker::Reading {
                                &Snapshot::samples);
       return true;
     }
+    const auto written = worker_.annotations_.commits();
+    if (annotations_old_ || !have.annotations || written != written_) {
+      annotations_old_ = false;
+      written_ = written;
+      const auto experiment = have.overview->experiment.id;
+      read_part<Annotations>([&] { return read_annotations(source_.reader(), experiment); },
+                             &Snapshot::annotations);
+      return true;
+    }
     if (!is_current(have.order.get(), *have.samples, have.samples, wish)) {
       auto order = std::make_shared<const SampleOrder>(order_of(have.samples, wish));
       worker_.publish([&](Snapshot& snapshot) { snapshot.order = order; });
       return true;
     }
+    if (wish.rating && rate(wish, have)) return true;
     if (wish.tokens && (tokens_old_ || !is_current(have.tokens.get(), wish))) {
       tokens_old_ = false;
       read_part<SampleTokens>(
@@ -133,6 +119,7 @@ class SnapshotWorker::Reading {
       ask(wish);
       return true;
     }
+    if (wish.forms && compose(wish, have)) return true;
     if (!wish.attention_of.empty() && !is_current(have.attention.get(), wish)) {
       attend(wish);
       return true;
@@ -161,6 +148,8 @@ class SnapshotWorker::Reading {
     auto part = std::make_shared<Part>(read());
     if constexpr (std::is_same_v<Part, Overview>) {
       part->seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+      part->samples_per_second =
+          rate_.add(part->experiment.name, part->seconds, progress_of(*part).stored);
     }
     auto characters = with_characters(*part);
     worker_.publish([&](Snapshot& snapshot) {
@@ -197,6 +186,51 @@ class SnapshotWorker::Reading {
     });
   }
 
+  /// What is to be rated and what was said; false when both are current.
+  bool rate(const Wish& wish, const Snapshot& have) {
+    const auto* items = have.rating.get();
+    const bool same_items =
+        items != nullptr && items->order == have.order && items->kind == wish.rating_kind;
+    if (!same_items || items->annotations != have.annotations || items->rater != wish.rater ||
+        items->criterion != wish.criterion) {
+      auto next = same_items ? *items : rating_items(have.order, wish.rating_kind);
+      next.annotations = have.annotations;
+      mark_rated(next, *have.annotations, wish.rater, wish.criterion);
+      worker_.publish([part = std::make_shared<const RatingItems>(std::move(next))](
+                          Snapshot& snapshot) { snapshot.rating = part; });
+      return true;
+    }
+    const auto* results = have.rating_results.get();
+    if (wish.results_task.empty() ||
+        (results != nullptr && results->annotations == have.annotations &&
+         results->task == wish.results_task && results->criterion == wish.criterion)) {
+      return false;
+    }
+    auto next = std::make_shared<const RatingResults>(
+        rating_results(*have.overview, have.annotations, wish.results_task, wish.criterion));
+    worker_.publish([&](Snapshot& snapshot) { snapshot.rating_results = next; });
+    return true;
+  }
+
+  /// What configs may hold, then the check of one; false when neither is missing.
+  bool compose(const Wish& wish, const Snapshot& have) {
+    const auto cancelled = [&] {
+      const std::lock_guard lock(worker_.mutex_);
+      return worker_.ending_ || worker_.wish_.draft_asked != wish.draft_asked;
+    };
+    if (!have.forms) {
+      auto forms = std::make_shared<const ConfigForms>(worker_.commands_.forms(cancelled));
+      worker_.publish([&](Snapshot& snapshot) { snapshot.forms = forms; });
+      return true;
+    }
+    if (wish.draft_asked == checked_) return false;
+    checked_ = wish.draft_asked;
+    auto draft = std::make_shared<const CheckedDraft>(
+        worker_.commands_.check(wish.draft, *have.forms, cancelled));
+    worker_.publish([&](Snapshot& snapshot) { snapshot.draft = draft; });
+    return true;
+  }
+
   void attend(const Wish& wish) {
     const auto cancelled = [&] {
       const std::lock_guard lock(worker_.mutex_);
@@ -204,7 +238,7 @@ class SnapshotWorker::Reading {
              worker_.wish_.example_index != wish.example_index ||
              worker_.wish_.sample_index != wish.sample_index;
     };
-    auto attention = std::make_shared<Attention>(worker_.attention_(wish, cancelled));
+    auto attention = std::make_shared<Attention>(worker_.commands_.attention(wish, cancelled));
     if (cancelled()) return;
     attention->trial = wish.attention_of;
     attention->example_index = wish.example_index;
@@ -213,6 +247,9 @@ class SnapshotWorker::Reading {
     auto characters = std::make_shared<CharacterSet>(before ? *before : CharacterSet());
     for (const auto& token : attention->tokens) add_characters(token, *characters);
     for (const auto& token : attention->source_tokens) add_characters(token, *characters);
+    for (const auto& choice : attention->choices) {
+      for (const auto& token : choice.alternatives) add_characters(token.text, *characters);
+    }
     worker_.publish([&](Snapshot& snapshot) {
       snapshot.attention = attention;
       if (!before || *characters != *before) snapshot.characters = characters;
@@ -220,22 +257,27 @@ class SnapshotWorker::Reading {
   }
 
   SnapshotWorker& worker_;
-  Source source_;
+  DatabaseSource source_;
   const Clock::time_point began_ = Clock::now();
+  SampleRate rate_;
   Clock::time_point look_next_{};
   Clock::duration cost_{};
   bool overview_old_ = true;
   bool samples_old_ = true;
   bool tokens_old_ = true;
+  bool annotations_old_ = true;
+  std::uint64_t written_ = 0;  // commits of the worker's own that were read
   std::string asked_experiment_;
   std::uint64_t asked_ = 0;
+  std::uint64_t checked_ = 0;  // drafts
 };
 
-SnapshotWorker::SnapshotWorker(std::filesystem::path database, AttentionSource attention,
+SnapshotWorker::SnapshotWorker(std::filesystem::path database, TrellisCommands commands,
                                std::function<void()> published)
     : database_(std::move(database)),
-      attention_(std::move(attention)),
-      published_(std::move(published)) {
+      commands_(std::move(commands)),
+      published_(std::move(published)),
+      annotations_(database_, [this] { tell_written(); }) {
   auto first = std::make_shared<Snapshot>();
   first->database = database_.string();
   first->reading = true;
@@ -271,6 +313,17 @@ void SnapshotWorker::set_wish(const Wish& wish) {
     auto copy = std::make_shared<Snapshot>(*snapshot_);
     copy->reading = true;
     snapshot_ = std::move(copy);
+  }
+  wake_.notify_all();
+}
+
+void SnapshotWorker::annotate(Annotation annotation) {
+  annotations_.put(std::move(annotation));
+}
+
+void SnapshotWorker::tell_written() {
+  if (const auto problem = annotations_.problem(); problem != snapshot()->annotation_problem) {
+    publish([&](Snapshot& snapshot) { snapshot.annotation_problem = problem; });
   }
   wake_.notify_all();
 }
@@ -315,6 +368,7 @@ void SnapshotWorker::read_all() {
       wish = wish_;
     }
     Clock::duration pause = look_every;
+    bool failed = true;
     try {
       if (reading.step(wish)) continue;
       bool told = false;
@@ -323,6 +377,7 @@ void SnapshotWorker::read_all() {
         told = !snapshot_->reading || wish_ != wish;
       }
       if (!told) publish([](Snapshot& snapshot) { snapshot.reading = false; });
+      failed = false;
     } catch (const Error& error) {
       reading.close();
       tell_problem(error.what());
@@ -333,7 +388,9 @@ void SnapshotWorker::read_all() {
       pause = retry_every;
     }
     std::unique_lock lock(mutex_);
-    wake_.wait_for(lock, pause, [&] { return ending_ || wish_ != wish; });
+    wake_.wait_for(lock, pause, [&] {
+      return ending_ || wish_ != wish || (!failed && reading.missed_a_rating());
+    });
   }
 }
 

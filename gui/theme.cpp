@@ -74,6 +74,9 @@ void apply_theme(const Theme& theme, float font_size) {
   set(ImGuiCol_Header, with_alpha(theme.accent, 0.25F));
   set(ImGuiCol_HeaderHovered, with_alpha(theme.accent, 0.18F));
   set(ImGuiCol_HeaderActive, with_alpha(theme.accent, 0.4F));
+  set(ImGuiCol_Tab, raised);
+  set(ImGuiCol_TabHovered, with_alpha(theme.accent, 0.35F));
+  set(ImGuiCol_TabActive, with_alpha(theme.accent, 0.3F));
   set(ImGuiCol_CheckMark, theme.accent);
   set(ImGuiCol_SliderGrab, theme.accent);
   set(ImGuiCol_SliderGrabActive, theme.accent);

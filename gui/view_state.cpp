@@ -15,12 +15,14 @@
 namespace trellis::gui {
 namespace {
 
-constexpr std::array<std::string_view, 8> screen_names = {
-    "runs", "leaderboard", "explore", "curves", "compare", "samples", "tokens", "sql"};
+constexpr std::array<std::string_view, 9> screen_names = {
+    "runs", "leaderboard", "explore", "curves", "compare", "samples", "tokens", "rate", "sql"};
 constexpr std::array<std::string_view, 4> sort_names = {"example", "value", "difference", "length"};
 constexpr std::array<std::string_view, 4> colour_names = {"probability", "surprisal", "entropy",
                                                           "rank"};
 constexpr std::array<std::string_view, 3> axis_names = {"steps", "tokens", "seconds"};
+constexpr std::array<std::string_view, 3> explore_names = {"metrics", "setting", "parallel"};
+constexpr std::array<std::string_view, 2> rating_names = {"pairs", "scores"};
 constexpr std::string_view scheme = "trellis:";
 
 [[noreturn]] void refuse(const std::string& what) {
@@ -101,6 +103,7 @@ void for_each_field(State& state, Visit&& visit) {
   visit("sample", state.sample);
   visit("arm", state.arm);
   visit("token", state.token);
+  visit("trial_filter", state.trial_filter);
   visit("pivot", state.pivot);
   visit("sort", state.sort);
   visit("ascending", state.ascending);
@@ -109,13 +112,21 @@ void for_each_field(State& state, Visit&& visit) {
   visit("sample_descending", state.sample_descending);
   visit("colour", state.colour);
   visit("attention", state.attention);
+  visit("attention_kind", state.attention_kind);
+  visit("tree", state.tree);
   visit("layer", state.layer);
   visit("head", state.head);
+  visit("explore", state.explore);
   visit("against", state.against);
+  visit("setting", state.setting);
   visit("axis", state.axis);
   visit("smoothing", state.smoothing);
   visit("log_x", state.log_x);
   visit("log_y", state.log_y);
+  visit("rating", state.rating);
+  visit("criterion", state.criterion);
+  visit("other", state.other);
+  visit("results", state.results);
   visit("sql", state.sql);
 }
 
@@ -136,6 +147,12 @@ std::string written(TokenColour value) {
 }
 std::string written(CurveAxis value) {
   return std::string(axis_names[static_cast<std::size_t>(value)]);
+}
+std::string written(ExploreKind value) {
+  return std::string(explore_names[static_cast<std::size_t>(value)]);
+}
+std::string written(RatingKind value) {
+  return std::string(rating_names[static_cast<std::size_t>(value)]);
 }
 std::string written(double value) {
   std::array<char, 32> buffer{};
@@ -170,6 +187,12 @@ void read(std::string_view text, TokenColour& value) {
 }
 void read(std::string_view text, CurveAxis& value) {
   read_name(text, axis_names, value);
+}
+void read(std::string_view text, ExploreKind& value) {
+  read_name(text, explore_names, value);
+}
+void read(std::string_view text, RatingKind& value) {
+  read_name(text, rating_names, value);
 }
 void read(std::string_view text, std::vector<std::string>& values) {
   values.clear();

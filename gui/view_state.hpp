@@ -12,10 +12,13 @@ namespace trellis::gui {
 /// Trials that are shown side by side.
 inline constexpr std::size_t most_trials = 4;
 
-enum class Screen { runs, leaderboard, explore, curves, compare, samples, tokens, sql };
+enum class Screen { runs, leaderboard, explore, curves, compare, samples, tokens, rate, sql };
 enum class SampleSort { example, value, difference, length };
 enum class TokenColour { probability, surprisal, entropy, rank };
 enum class CurveAxis { steps, tokens, seconds };
+/// One metric against another; one along a swept setting; all as parallel coordinates.
+enum class ExploreKind { metrics, setting, parallel };
+enum class RatingKind { pairs, scores };  ///< which of two is better; each by itself
 
 struct ViewState {
   Screen screen = Screen::leaderboard;
@@ -31,6 +34,9 @@ struct ViewState {
   std::size_t arm = 0;    ///< whose token is chosen: a place in `trials`
   std::size_t token = 0;  ///< position in its output
 
+  // Runs
+  std::string trial_filter;  ///< words that all stand in a trial's row
+
   // Leaderboard
   bool pivot = false;  ///< strategies as columns, of the chosen metric
   std::string sort;    ///< a metric; empty: the config's order
@@ -42,15 +48,24 @@ struct ViewState {
   // Tokens
   TokenColour colour = TokenColour::probability;
   bool attention = false;
+  std::string attention_kind;  ///< "self", "experts" …; empty: the main one
+  bool tree = false;           ///< the tokens of all arms as one tree
   std::size_t layer = 0;
   std::size_t head = 0;
   // Explore
+  ExploreKind explore = ExploreKind::metrics;
   std::string against;  ///< the metric on the y axis; empty: the task's second
+  std::string setting;  ///< the swept setting on the x axis; empty: the first
   // Curves
   CurveAxis axis = CurveAxis::steps;
   double smoothing = 0;  ///< weight of what was, in [0, 1)
   bool log_x = false;
   bool log_y = false;
+  // Rate
+  RatingKind rating = RatingKind::pairs;
+  std::string criterion;  ///< what is asked about; empty: overall
+  std::size_t other = 0;  ///< the trial beside `arm`, a place in `trials`
+  bool results = false;   ///< what all raters said so far
   // SQL
   std::string sql;
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/text/unicode.hpp"
 namespace trellis::gui {
 
 const reports::TaskTable* chosen_table(const Snapshot& snapshot, const ViewState& state) {
@@ -34,6 +35,25 @@ const storage::TrialRow* find_trial(const Overview& overview, const std::string&
   const auto found =
       std::ranges::find(overview.trials, id, [](const auto& row) { return row.record.id; });
   return found != overview.trials.end() ? &*found : nullptr;
+}
+
+std::vector<std::string> tags_of(const Annotations& annotations, const std::string& trial) {
+  std::vector<std::string> tags;
+  for (const auto& tag : annotations.tags) {
+    if (tag.trial == trial) tags.push_back(tag.tag);
+  }
+  return tags;
+}
+
+bool passes(const storage::TrialRow& trial, const std::vector<std::string>& tags,
+            std::string_view filter) {
+  const auto wanted = text::to_lower(filter);
+  const auto shown = text::to_lower(
+      fmt::format("{} {} {} {} {} {}", to_string(trial.status), trial.task_label, trial.model_label,
+                  trial.record.strategy_label, trial.record.seed, fmt::join(tags, " ")));
+  return std::ranges::all_of(text::split_white_space(wanted), [&](const auto word) {
+    return shown.find(word) != std::string::npos;
+  });
 }
 
 std::string trial_name(const Overview& overview, const std::string& id) {
@@ -79,7 +99,12 @@ void toggle_trial(const std::string& trial, ViewState& state) {
   state.token = 0;
 }
 
-Wish wish_of(const Snapshot& snapshot, const ViewState& state, std::uint64_t sql_asked) {
+std::string chosen_criterion(const ViewState& state) {
+  return state.criterion.empty() ? "overall" : state.criterion;
+}
+
+Wish wish_of(const Snapshot& snapshot, const ViewState& state, const std::string& rater,
+             std::uint64_t sql_asked) {
   Wish wish;
   wish.experiment = state.experiment;
   wish.baseline = state.baseline;
@@ -100,6 +125,11 @@ Wish wish_of(const Snapshot& snapshot, const ViewState& state, std::uint64_t sql
   if (state.screen == Screen::tokens && state.attention && state.arm < wish.trials.size()) {
     wish.attention_of = wish.trials[state.arm];
   }
+  wish.rating = state.screen == Screen::rate;
+  wish.rating_kind = state.rating;
+  wish.rater = rater;
+  wish.criterion = chosen_criterion(state);
+  if (wish.rating && state.results) wish.results_task = chosen_task(snapshot, state);
   if (state.screen == Screen::sql && sql_asked > 0) {
     wish.sql = state.sql;
     wish.sql_asked = sql_asked;

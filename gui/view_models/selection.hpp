@@ -3,6 +3,8 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "gui/snapshot.hpp"
 
@@ -17,6 +19,11 @@ std::string chosen_metric(const Snapshot& snapshot, const ViewState& state);
 
 /// The trial of this id in the experiment, or null.
 const storage::TrialRow* find_trial(const Overview& overview, const std::string& id);
+/// The words that people put on a trial.
+std::vector<std::string> tags_of(const Annotations& annotations, const std::string& trial);
+/// Whether all words of a filter stand in what a trial's row shows, in any case.
+bool passes(const storage::TrialRow& trial, const std::vector<std::string>& tags,
+            std::string_view filter);
 /// "transformer · greedy"; with the seed where the experiment has several.
 std::string trial_name(const Overview& overview, const std::string& id);
 
@@ -27,7 +34,11 @@ void choose_arm(const reports::TaskTable& table, std::size_t row, const std::str
 /// Adds or removes a trial; at most most_trials stay, the newest.
 void toggle_trial(const std::string& trial, ViewState& state);
 
-/// What the worker must read for this state.
-Wish wish_of(const Snapshot& snapshot, const ViewState& state, std::uint64_t sql_asked);
+/// What outputs are rated by: the state's criterion, or "overall".
+std::string chosen_criterion(const ViewState& state);
+
+/// What the worker must read for this state and this rater.
+Wish wish_of(const Snapshot& snapshot, const ViewState& state, const std::string& rater,
+             std::uint64_t sql_asked);
 
 }  // namespace trellis::gui

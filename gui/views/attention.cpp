@@ -38,7 +38,16 @@ void draw_keys(ViewContext& context, const AttentionMap& map, std::size_t query,
 
 void draw_maps(ViewContext& context, const Attention& attention) {
   auto& state = context.state;
-  const auto kind = main_kind(attention);
+  std::vector<std::string> kinds;
+  for (const auto& map : attention.maps) {
+    if (std::ranges::find(kinds, map.kind) == kinds.end()) kinds.push_back(map.kind);
+  }
+  auto kind = std::ranges::find(kinds, state.attention_kind) != kinds.end() ? state.attention_kind
+                                                                            : main_kind(attention);
+  if (kinds.size() > 1) {
+    if (choice(context, "##kind", kinds, kind, 6)) state.attention_kind = kind;
+    ImGui::SameLine();
+  }
   std::set<std::size_t> layers;
   std::set<std::size_t> heads;
   for (const auto& map : attention.maps) {
@@ -55,12 +64,15 @@ void draw_maps(ViewContext& context, const Attention& attention) {
     ImGui::TextDisabled("no weights of this layer and head");
     return;
   }
-  ImGui::TextDisabled("%s attention", kind.c_str());
-  const auto& keys = kind == "cross" ? attention.source_tokens : attention.tokens;
-  const auto query = query_of(attention, state.token);
+  const bool experts = kind == "experts";
+  text_line(experts ? "share of each expert" : kind + " attention", context.theme.faint);
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; experts && i < map->keys; ++i) keys.push_back(std::to_string(i));
+  if (!experts) keys = kind == "self" ? attention.tokens : attention.source_tokens;
+  const auto query = kind == "encoder" ? std::nullopt : query_of(attention, state.token);
   if (query && *query < map->queries) draw_keys(context, *map, *query, keys);
   const float largest = *std::ranges::max_element(map->weights);
-  auto row_labels = attention.tokens;
+  auto row_labels = kind == "encoder" ? attention.source_tokens : attention.tokens;
   row_labels.resize(map->queries);
   auto column_labels = keys;
   column_labels.resize(map->keys);

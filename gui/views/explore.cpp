@@ -86,6 +86,19 @@ void draw_explore(ViewContext& context) {
     say_empty("Comparing …");
     return;
   }
+  static const std::vector<std::string> kinds = {"two metrics", "along a setting",
+                                                 "parallel coordinates"};
+  auto kind = kinds[static_cast<std::size_t>(state.explore)];
+  if (choice(context, "##explore", kinds, kind, 12)) {
+    state.explore = static_cast<ExploreKind>(std::ranges::find(kinds, kind) - kinds.begin());
+    context.memory.explore = {};
+  }
+  ImGui::SameLine();
+  if (state.explore != ExploreKind::metrics && context.snapshot.overview) {
+    state.explore == ExploreKind::setting ? draw_along_setting(context, *table)
+                                          : draw_parallel(context, *table);
+    return;
+  }
   std::vector<std::string> metrics;
   for (const auto& column : table->columns) metrics.push_back(column.name);
   auto x_name = chosen_metric(context.snapshot, state);

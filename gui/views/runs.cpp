@@ -1,8 +1,10 @@
 /// Experiments and their trials: how far each is, how long it will take, what failed and why.
 #include <fmt/format.h>
 #include <imgui.h>
+#include <imgui_stdlib.h>
 
 #include <algorithm>
+#include <map>
 
 #include "gui/view_models/progress.hpp"
 #include "gui/view_models/selection.hpp"
@@ -68,7 +70,8 @@ ImU32 colour_of(const Theme& theme, storage::TrialStatus status) {
   }
 }
 
-void draw_trial(ViewContext& context, const storage::TrialRow& trial) {
+void draw_trial(ViewContext& context, const storage::TrialRow& trial,
+                const std::vector<std::string>& tags) {
   auto& state = context.state;
   ImGui::TableNextRow();
   ImGui::TableSetColumnIndex(0);
@@ -101,6 +104,8 @@ void draw_trial(ViewContext& context, const storage::TrialRow& trial) {
   ImGui::ProgressBar(
       share, {-1, ImGui::GetTextLineHeight()},
       fmt::format("{} of {}", trial.stored_samples, trial.record.expected_samples).c_str());
+  ImGui::TableSetColumnIndex(7);
+  text_line(fmt::format("{}", fmt::join(tags, ", ")), context.theme.accent);
   ImGui::TableSetColumnIndex(6);
   if (trial.totals.seconds > 0) {
     text_right(fmt::format("{:.0f}", static_cast<double>(trial.totals.delivered_tokens) /
@@ -110,8 +115,20 @@ void draw_trial(ViewContext& context, const storage::TrialRow& trial) {
 }
 
 void draw_trials(ViewContext& context, const Overview& overview, float height) {
+  // Tags by trial, then the trials that the filter leaves.
+  std::map<std::string, std::vector<std::string>> tags;
+  if (context.snapshot.annotations) {
+    for (const auto& tag : context.snapshot.annotations->tags) tags[tag.trial].push_back(tag.tag);
+  }
+  std::vector<const storage::TrialRow*> shown;
+  for (const auto& trial : overview.trials) {
+    const bool all = context.state.trial_filter.empty();
+    if (all || passes(trial, tags[trial.record.id], context.state.trial_filter)) {
+      shown.push_back(&trial);
+    }
+  }
   const float em = ImGui::GetFontSize();
-  if (!ImGui::BeginTable("trials", 7, table_flags, {0, height})) return;
+  if (!ImGui::BeginTable("trials", 8, table_flags, {0, height})) return;
   ImGui::TableSetupScrollFreeze(0, 1);
   ImGui::TableSetupColumn("status", ImGuiTableColumnFlags_WidthFixed, 6 * em);
   ImGui::TableSetupColumn("task", ImGuiTableColumnFlags_WidthStretch, 1);
@@ -120,12 +137,14 @@ void draw_trials(ViewContext& context, const Overview& overview, float height) {
   ImGui::TableSetupColumn("seed", ImGuiTableColumnFlags_WidthFixed, 3 * em);
   ImGui::TableSetupColumn("samples", ImGuiTableColumnFlags_WidthStretch, 1.5F);
   ImGui::TableSetupColumn("tokens/s", ImGuiTableColumnFlags_WidthFixed, 5 * em);
+  ImGui::TableSetupColumn("tags", ImGuiTableColumnFlags_WidthStretch, 1);
   ImGui::TableHeadersRow();
   ImGuiListClipper clipper;
-  clipper.Begin(static_cast<int>(overview.trials.size()));
+  clipper.Begin(static_cast<int>(shown.size()));
   while (clipper.Step()) {
     for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i) {
-      draw_trial(context, overview.trials[static_cast<std::size_t>(i)]);
+      const auto& trial = *shown[static_cast<std::size_t>(i)];
+      draw_trial(context, trial, tags[trial.record.id]);
     }
   }
   ImGui::EndTable();
@@ -157,6 +176,15 @@ void draw_facts(ViewContext& context, const Overview& overview) {
   if (ImGui::BeginTabItem(failures.c_str())) {
     ImGui::BeginChild("text");
     draw_failures(context, overview);
+    ImGui::EndChild();
+    ImGui::EndTabItem();
+  }
+  if (context.snapshot.run && !context.snapshot.run->log.empty() && ImGui::BeginTabItem("log")) {
+    ImGui::BeginChild("text");
+    ImGui::PushFont(ImGui::GetIO().Fonts->Fonts[1]);
+    text_wrapped(context.snapshot.run->log);
+    ImGui::PopFont();
+    if (ImGui::GetScrollY() >= ImGui::GetScrollMaxY()) ImGui::SetScrollHereY(1);
     ImGui::EndChild();
     ImGui::EndTabItem();
   }
@@ -192,9 +220,17 @@ void draw_runs(ViewContext& context) {
     return;
   }
   const auto& overview = *context.snapshot.overview;
+  if (context.memory.composing.open) {
+    draw_compose(context);
+    return;
+  }
   draw_experiments(context, overview);
-  const auto progress = progress_of(overview);
-  text_line(describe(progress), context.theme.faint);
+  draw_run_controls(context, overview);
+  draw_tags(context, overview);
+  ImGui::SetNextItemWidth(20 * ImGui::GetFontSize());
+  ImGui::InputTextWithHint("##trial_filter", "filter trials: words of their row",
+                           &context.state.trial_filter);
+  mark(context, "trial_filter");
   const float room = ImGui::GetContentRegionAvail().y;
   draw_trials(context, overview, room * 0.6F);
   draw_facts(context, overview);

@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "gui/view_models/selection.hpp"
+#include "gui/view_models/token_branches.hpp"
 #include "gui/view_models/tokens.hpp"
 #include "gui/views/views.hpp"
 #include "gui/widgets/token_strip.hpp"
+#include "gui/widgets/token_tree.hpp"
 
 namespace trellis::gui {
 namespace {
@@ -34,6 +37,9 @@ void draw_controls(ViewContext& context) {
   ImGui::Checkbox("attention", &state.attention);
   mark(context, "attention");
   ImGui::SameLine();
+  ImGui::Checkbox("tree", &state.tree);
+  mark(context, "tree");
+  ImGui::SameLine();
   const float em = ImGui::GetFontSize();
   const auto begin = ImGui::GetCursorScreenPos();
   auto* list = ImGui::GetWindowDrawList();
@@ -47,6 +53,14 @@ void draw_controls(ViewContext& context) {
   static constexpr const char* ends[] = {"probability 1 to 0", "0 to 8 nats",
                                          "0 to 8 nats of entropy", "rank 1 to 1024"};
   ImGui::TextDisabled("%s   ←→ step   ↑↓ example", ends[static_cast<std::size_t>(state.colour)]);
+}
+
+void draw_token_tooltip(const storage::Token& token) {
+  ImGui::BeginTooltip();
+  text_line(fmt::format("'{}'", token.text));
+  ImGui::Text("p = %.4f   rank %u   entropy %.3f nats", std::exp(token.log_probability), token.rank,
+              token.entropy);
+  ImGui::EndTooltip();
 }
 
 void draw_strip(ViewContext& context, std::size_t arm, std::optional<std::size_t> parted) {
@@ -81,49 +95,142 @@ void draw_strip(ViewContext& context, std::size_t arm, std::optional<std::size_t
     state.token = *answer.clicked;
   }
   if (answer.hovered) {
-    const auto& token = sample.tokens[*answer.hovered];
-    ImGui::BeginTooltip();
-    text_line(fmt::format("'{}'", token.text));
-    ImGui::Text("p = %.4f   rank %u   entropy %.3f nats", std::exp(token.log_probability),
-                token.rank, token.entropy);
-    ImGui::EndTooltip();
+    draw_token_tooltip(sample.tokens[*answer.hovered]);
   }
 }
 
-void draw_alternatives(ViewContext& context, const storage::Token& token) {
+TreeStretch stretch_of(const ViewContext& context, const TokenBranch& branch) {
+  const auto& tokens = *context.snapshot.tokens;
+  const auto& state = context.state;
+  TreeStretch stretch;
+  if (branch.arms.empty()) return stretch;
+  const auto arm = branch.arms.front();
+  // A stretch that several share speaks for the arm that is chosen.
+  const auto spoken =
+      std::ranges::find(branch.arms, state.arm) != branch.arms.end() ? state.arm : arm;
+  for (auto i = branch.begin; i < branch.end; ++i) {
+    const auto& token = tokens.samples[spoken]->tokens[i];
+    const auto share = static_cast<float>(surprise_of(token, state.colour));
+    stretch.tokens.push_back({token.text, mixed(context.theme.panel, context.theme.bad, share),
+                              state.arm == spoken && state.token == i, spoken, i});
+  }
+  TreeStretch ended;  // here, while others may go on
+  for (const auto leaf : branch.arms) {
+    if (tokens.samples[leaf]->tokens.size() > branch.end) continue;
+    if (ended.label.empty()) ended.label_colour = series_colour(context.theme, leaf);
+    ended.label += (ended.label.empty() ? "" : ", ") +
+                   trial_name(*context.snapshot.overview, tokens.trials[leaf]);
+  }
+  if (branch.next.empty()) {
+    stretch.label = ended.label;
+    stretch.label_colour = ended.label_colour;
+  } else if (!ended.label.empty()) {
+    stretch.next.push_back(std::move(ended));
+  }
+  for (const auto& next : branch.next) stretch.next.push_back(stretch_of(context, next));
+  return stretch;
+}
+
+/// The outputs of all arms as one tree.
+void draw_tree(ViewContext& context) {
+  const auto& tokens = *context.snapshot.tokens;
+  ImGui::BeginChild("tree", {0, 0}, false, ImGuiWindowFlags_HorizontalScrollbar);
+  const auto answer = token_tree(
+      "tree", stretch_of(context, token_branches(tokens)), context.theme,
+      [&](const TreeToken& token, const ImVec4& box) {
+        if (context.memory.items == nullptr) return;
+        (*context.memory.items)[fmt::format("token/{}/{}", token.arm, token.position)] = box;
+      });
+  if (answer.hovered) {
+    draw_token_tooltip(tokens.samples[answer.hovered->arm]->tokens[answer.hovered->position]);
+    if (answer.clicked) {
+      context.state.arm = answer.hovered->arm;
+      context.state.token = answer.hovered->position;
+    }
+  }
+  ImGui::EndChild();
+}
+
+void draw_share(double probability, ImU32 colour) {
   const float em = ImGui::GetFontSize();
-  if (!ImGui::BeginTable("alternatives", 4,
+  const auto at = ImGui::GetCursorScreenPos();
+  const float room = ImGui::GetContentRegionAvail().x;
+  ImGui::GetWindowDrawList()->AddRectFilled(
+      {at.x, at.y + em / 5},
+      {at.x + std::max(1.0F, room * static_cast<float>(probability)), at.y + em}, colour, em / 8);
+  ImGui::Dummy({1, em});
+}
+
+void draw_number(double value, const char* format, ImU32 colour) {
+  if (std::isnan(value)) {
+    ImGui::TextDisabled("–");
+  } else {
+    ImGui::TextColored(ImGui::ColorConvertU32ToFloat4(colour), format, value);
+  }
+}
+
+/// The alternatives as stored, and where the sample was computed again what the strategy made of
+/// them: cut or kept, with which probability, and the noise.
+void draw_alternatives(ViewContext& context, const storage::Token& token, const TokenChoice* choice,
+                       bool noisy) {
+  const float em = ImGui::GetFontSize();
+  const int columns = choice == nullptr ? 4 : noisy ? 6 : 5;
+  if (!ImGui::BeginTable("alternatives", columns,
                          ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingFixedFit)) {
     return;
   }
   ImGui::TableSetupColumn("token", 0, 9 * em);
   ImGui::TableSetupColumn("p", 0, 4 * em);
   ImGui::TableSetupColumn("mass", 0, 4 * em);
+  if (choice != nullptr) ImGui::TableSetupColumn("p kept", 0, 4 * em);
+  if (choice != nullptr && noisy) ImGui::TableSetupColumn("noise", 0, 4 * em);
   ImGui::TableSetupColumn("##bar", ImGuiTableColumnFlags_WidthStretch);
   ImGui::TableHeadersRow();
-  for (const auto& alternative : alternatives_of(token)) {
-    ImGui::TableNextRow();
-    ImGui::TableSetColumnIndex(0);
-    text_line(fmt::format("{}{}", alternative.taken ? "● " : "   ", alternative.text),
-              alternative.taken ? context.theme.accent : context.theme.text);
-    ImGui::TableSetColumnIndex(1);
-    ImGui::Text("%.4f", alternative.probability);
-    ImGui::TableSetColumnIndex(2);
-    if (std::isnan(alternative.mass)) {
-      ImGui::TextDisabled("–");
-    } else {
-      ImGui::Text("%.4f", alternative.mass);
+  const auto stored = alternatives_of(token);
+  for (const auto& alternative : stored) {
+    const ChoiceAlternative* seen = nullptr;
+    for (std::size_t i = 0; choice != nullptr && i < choice->alternatives.size(); ++i) {
+      if (choice->alternatives[i].text == alternative.text) seen = &choice->alternatives[i];
     }
-    ImGui::TableSetColumnIndex(3);
-    const auto at = ImGui::GetCursorScreenPos();
-    const float room = ImGui::GetContentRegionAvail().x;
-    ImGui::GetWindowDrawList()->AddRectFilled(
-        {at.x, at.y + em / 5},
-        {at.x + std::max(1.0F, room * static_cast<float>(alternative.probability)), at.y + em},
-        alternative.taken ? context.theme.accent : context.theme.faint, em / 8);
-    ImGui::Dummy({1, em});
+    const bool cut = seen != nullptr && !seen->kept;
+    const auto colour = alternative.taken ? context.theme.accent
+                        : cut             ? context.theme.faint
+                                          : context.theme.text;
+    ImGui::TableNextRow();
+    ImGui::TableNextColumn();
+    text_line(fmt::format("{}{}{}", alternative.taken ? "● " : "   ", alternative.text,
+                          cut ? "  (cut)" : ""),
+              colour);
+    ImGui::TableNextColumn();
+    draw_number(alternative.probability, "%.4f", colour);
+    ImGui::TableNextColumn();
+    draw_number(alternative.mass, "%.4f", colour);
+    const double none = std::numeric_limits<double>::quiet_NaN();
+    if (choice != nullptr) {
+      ImGui::TableNextColumn();
+      draw_number(seen != nullptr && seen->kept ? seen->after : none, "%.4f", colour);
+    }
+    if (choice != nullptr && noisy) {
+      ImGui::TableNextColumn();
+      draw_number(seen != nullptr ? seen->noise : none, "%+.3f", colour);
+    }
+    ImGui::TableNextColumn();
+    draw_share(seen != nullptr && seen->kept ? seen->after : alternative.probability,
+               alternative.taken ? context.theme.accent
+                                 : with_alpha(context.theme.faint, cut ? 0.35F : 1.0F));
   }
   ImGui::EndTable();
+}
+
+/// What was computed again for the chosen token; null where it was not.
+const TokenChoice* chosen_choice(const ViewContext& context) {
+  const auto& state = context.state;
+  const auto& seen = context.snapshot.attention;
+  const bool current = state.attention && seen && state.arm < state.trials.size() &&
+                       seen->trial == state.trials[state.arm] &&
+                       seen->example_index == state.example && seen->sample_index == state.sample &&
+                       state.token < seen->choices.size();
+  return current ? &seen->choices[state.token] : nullptr;
 }
 
 void draw_token(ViewContext& context, const storage::SampleRecord& sample) {
@@ -140,7 +247,18 @@ void draw_token(ViewContext& context, const storage::SampleRecord& sample) {
   const double after = log_probability_of(sample, at + 1);
   ImGui::Text("chain rule: %.4f + (%.4f) = %.4f; P so far = %.3e", before, token.log_probability,
               after, std::exp(after));
-  draw_alternatives(context, token);
+  const auto* choice = chosen_choice(context);
+  if (choice != nullptr) {
+    ImGui::Text("the strategy kept %llu tokens, %.2f %% of the mass",
+                static_cast<unsigned long long>(choice->kept), 100 * choice->kept_mass);
+    if (context.snapshot.attention->noisy) {
+      ImGui::SameLine();
+      ImGui::TextDisabled("  and took the greatest log p kept + noise");
+    }
+  } else {
+    ImGui::TextDisabled("\"attention\" computes again what was kept, cut and drawn");
+  }
+  draw_alternatives(context, token, choice, choice != nullptr && context.snapshot.attention->noisy);
 }
 
 void step(ViewContext& context) {
@@ -198,8 +316,11 @@ void draw_tokens(ViewContext& context) {
     }
     break;
   }
-  for (std::size_t arm = 0; arm < tokens->samples.size(); ++arm) draw_strip(context, arm, parted);
-  if (tokens->samples.size() > 1) {
+  if (state.tree) draw_tree(context);
+  for (std::size_t arm = 0; !state.tree && arm < tokens->samples.size(); ++arm) {
+    draw_strip(context, arm, parted);
+  }
+  if (!state.tree && tokens->samples.size() > 1) {
     ImGui::TextDisabled(parted ? "They part at token %zu." : "They do not part.",
                         parted.value_or(0) + 1);
   }

@@ -7,17 +7,17 @@ cd "$(dirname "$0")/../.."
 
 cmake --preset release -DTRELLIS_BENCHMARKS=ON
 cmake --build --preset release --target host_benchmarks training_benchmarks \
-  decoder_benchmarks kernel_benchmarks
+  decoder_benchmarks kernel_benchmarks dashboard_benchmarks trellis-gui
 
 # The same as workers set for themselves (experiments/worker.cpp).
 export OMP_WAIT_POLICY=PASSIVE MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=2147483647
 results=build/release/bench
 # Sweeps of a large decoder take too long to repeat; the kernels' benchmark takes its own medians.
-for program in host:5 training:5 decoder:1 kernel:1; do
+for program in host:5 training:5 decoder:1 kernel:1 dashboard:5; do
   name=${program%:*}
   "$results/${name}_benchmarks" --benchmark_repetitions="${program#*:}" --benchmark_min_time=0.2 \
     --benchmark_out="$results/$name.json" --benchmark_out_format=json
 done
-files=("$results"/{host,training,decoder,kernel}.json)
+files=("$results"/{host,training,decoder,kernel,dashboard}.json)
 python3 tests/bench/table.py "${files[@]}" | tee "$results/results.md"
 [ "${1:-}" != --update-readme ] || python3 tests/bench/table.py --into tests/bench/README.md "${files[@]}"

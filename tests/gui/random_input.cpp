@@ -17,8 +17,8 @@ TEST(RandomInput, BreaksNothing) {
   std::mt19937 random(20241125);
   const auto below = [&](std::size_t limit) { return random() % limit; };
   constexpr std::string_view letters[] = {
-      "/", "?", "a",          "猫",      "👋", "\"",      "(",    ")",  "OR ",  "<",
-      "=", "7", "difference", "quality", " ", "source:", "שלום", "\n", "%s%n", "/x/"};
+      "/",          "?",       "a", "猫",      "👋",    "\"", "(",    ")",   "OR ", "<", "=", "7",
+      "difference", "quality", " ", "source:", "שלום", "\n", "%s%n", "/x/", "b",   "t", "n", "3"};
   constexpr int keys[] = {'K',
                           'L',
                           'Z',
@@ -33,6 +33,7 @@ TEST(RandomInput, BreaksNothing) {
                           '6',
                           '7',
                           '8',
+                          '9',
                           key_of(ImGuiKey_Enter),
                           key_of(ImGuiKey_Escape),
                           key_of(ImGuiKey_Tab),
@@ -80,7 +81,7 @@ TEST(RandomInput, BreaksNothing) {
     // Whatever was reached can be said in a link and reached again.
     EXPECT_EQ(state_of(link_of(stage.state())), stage.state()) << link_of(stage.state());
   }
-  EXPECT_EQ(visited.size(), 8U);
+  EXPECT_EQ(visited.size(), 9U);
 }
 
 }  // namespace

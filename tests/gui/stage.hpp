@@ -8,6 +8,7 @@
 
 #include "gui/offscreen.hpp"
 #include "gui/snapshot_reader.hpp"
+#include "gui/view_models/rating_items.hpp"
 #include "gui/view_models/sample_filter.hpp"
 #include "reports/comparison.hpp"
 #include "tests/unit/storage_fixture.hpp"
@@ -94,7 +95,8 @@ class Stage {
   Stage(const std::filesystem::path& path, const std::string& link, int width = 900,
         int height = 560, float scale = 1, bool dark = true)
       : reader_(storage::Reader::open(path)),
-        dashboard_(link.empty() ? gui::ViewState() : gui::state_of(link), dark),
+        writer_(path, fixed_clock()),
+        dashboard_(link.empty() ? gui::ViewState() : gui::state_of(link), dark, "Ann"),
         screen_(dashboard_, width, height, scale) {
     dashboard_.name_items(&items_);
     snapshot_.database = "small.db";
@@ -107,6 +109,7 @@ class Stage {
   void settle() {
     for (int i = 0; i < 5; ++i) {
       screen_.frame(snapshot_);
+      write();
       read(dashboard_.wish(snapshot_));
     }
     screen_.frame(snapshot_, &texts_);
@@ -162,8 +165,31 @@ class Stage {
     place = std::make_shared<const Part>(std::move(part));
   }
 
+  void write() {
+    for (const auto& annotation : dashboard_.take_annotations()) {
+      if (const auto* rating = std::get_if<storage::Rating>(&annotation)) writer_.put(*rating);
+      if (const auto* choice = std::get_if<storage::Preference>(&annotation)) writer_.put(*choice);
+      if (const auto* change = std::get_if<gui::TagChange>(&annotation)) {
+        change->add ? writer_.add(change->tag) : writer_.remove(change->tag);
+      }
+      snapshot_.annotations = nullptr;
+    }
+  }
+
+  void rate(const gui::Wish& wish) {
+    auto items = gui::rating_items(snapshot_.order, wish.rating_kind);
+    gui::mark_rated(items, *snapshot_.annotations, wish.rater, wish.criterion);
+    snapshot_.rating = std::make_shared<const gui::RatingItems>(std::move(items));
+    if (wish.results_task.empty()) return;
+    snapshot_.rating_results = std::make_shared<const gui::RatingResults>(gui::rating_results(
+        *snapshot_.overview, snapshot_.annotations, wish.results_task, wish.criterion));
+  }
+
   void read(const gui::Wish& wish) {
     if (!snapshot_.overview) put(snapshot_.overview, gui::read_overview(reader_, wish.experiment));
+    if (!snapshot_.annotations) {
+      put(snapshot_.annotations, gui::read_annotations(reader_, snapshot_.overview->experiment.id));
+    }
     if (wish.baseline != last_.baseline) {
       reports::CompareOptions options;
       options.baseline = wish.baseline;
@@ -175,6 +201,7 @@ class Stage {
     }
     snapshot_.order =
         std::make_shared<const gui::SampleOrder>(gui::order_of(snapshot_.samples, wish));
+    if (wish.rating) rate(wish);
     if (wish.tokens) {
       put(snapshot_.tokens,
           gui::read_tokens(reader_, wish.trials, wish.example_index, wish.sample_index));
@@ -185,6 +212,7 @@ class Stage {
   }
 
   storage::Reader reader_;
+  storage::AnnotationWriter writer_;
   gui::Dashboard dashboard_;
   gui::Offscreen screen_;
   gui::NamedItems items_;

@@ -10,8 +10,11 @@
 #include "gui/view_models/comparison.hpp"
 #include "gui/view_models/curves.hpp"
 #include "gui/view_models/leaderboard.hpp"
+#include "gui/view_models/sweep.hpp"
+#include "gui/view_models/token_branches.hpp"
 #include "gui/view_models/tokens.hpp"
 #include "gui/widgets/difference.hpp"
+#include "gui/widgets/parallel.hpp"
 #include "gui/widgets/plot.hpp"
 #include "tests/gui/stage.hpp"
 
@@ -44,6 +47,7 @@ TEST(Link, RestoresEveryField) {
   state.sample = 2;
   state.arm = 1;
   state.token = 7;
+  state.trial_filter = "failed 最好";
   state.pivot = true;
   state.sort = "bleu";
   state.ascending = true;
@@ -52,12 +56,20 @@ TEST(Link, RestoresEveryField) {
   state.sample_descending = true;
   state.colour = TokenColour::rank;
   state.attention = true;
+  state.attention_kind = "experts";
+  state.tree = true;
   state.layer = 3;
   state.head = 2;
+  state.explore = ExploreKind::parallel;
+  state.setting = "strategy.top_p";
   state.against = "distinct_2";
   state.axis = CurveAxis::seconds;
   state.smoothing = 0.6;
   state.log_x = state.log_y = true;
+  state.rating = RatingKind::scores;
+  state.criterion = "流畅";
+  state.other = 3;
+  state.results = true;
   state.sql = "SELECT '100%'\nFROM leaderboard";
   EXPECT_EQ(state_of(link_of(state)), state);
 }
@@ -207,6 +219,40 @@ TEST_F(SamplesTest, TokensPartWhereTextsDiffer) {
   EXPECT_FALSE(read_tokens(reader, {"gru-greedy"}, 99, 0).samples[0]);
 }
 
+TEST_F(SamplesTest, BranchesShareWhatOutputsHaveInCommon) {
+  auto reader = storage::Reader::open(folder_ / "a.db");
+  // Two tokens of greedy, which beam goes on from for three more.
+  const auto tokens =
+      read_tokens(reader, {"gru-greedy", "transformer-beam", "transformer-greedy"}, 0, 0);
+  const auto root = token_branches(tokens);
+  EXPECT_THAT(root.arms, ElementsAre(0, 1, 2));
+  EXPECT_EQ(root.end, 2U);
+  ASSERT_EQ(root.next.size(), 1U);
+  EXPECT_THAT(root.next[0].arms, ElementsAre(1));
+  EXPECT_EQ(root.next[0].begin, 2U);
+  EXPECT_EQ(root.next[0].end, 5U);
+  EXPECT_TRUE(root.next[0].next.empty());
+  EXPECT_EQ(leaves_of(root), 1U);
+  EXPECT_TRUE(token_branches(read_tokens(reader, {"gru-greedy"}, 99, 0)).arms.empty());
+}
+
+TEST(Branches, OneForEachWayToGoOn) {
+  SampleTokens tokens;
+  for (const auto& ids :
+       std::vector<std::vector<std::int32_t>>{{1, 2, 3}, {1, 4}, {1, 2, 5}, {9}}) {
+    storage::SampleRecord sample;
+    for (const auto id : ids) sample.tokens.push_back({id, "x", 0, 0, 1, nullptr});
+    tokens.samples.emplace_back(std::move(sample));
+  }
+  const auto root = token_branches(tokens);
+  EXPECT_EQ(root.end, 0U);
+  ASSERT_EQ(root.next.size(), 2U);
+  EXPECT_THAT(root.next[0].arms, ElementsAre(0, 1, 2));
+  ASSERT_EQ(root.next[0].next.size(), 2U);
+  EXPECT_THAT(root.next[0].next[0].arms, ElementsAre(0, 2));
+  EXPECT_EQ(leaves_of(root), 4U);
+}
+
 TEST(Alternatives, HoldTheTakenTokenAndTheMass) {
   auto token = trellis::testing::token(1, "a", 0.5, "b");
   auto list = alternatives_of(token);
@@ -229,6 +275,54 @@ TEST(Curve, SmoothingKeepsAConstantAndForgetsSlowly) {
   EXPECT_EQ(smoothed({1, 5}, 0).back(), 5);
   // Weights 0.25 and 0.5 on 0 and 3.
   EXPECT_NEAR(smoothed({0, 3}, 0.5).back(), 2, 1e-12);
+}
+
+SweptSetting swept(const char* name, std::vector<std::string> texts,
+                   const std::vector<double>& numbers) {
+  return {name, std::move(texts), numbers, true};
+}
+
+TEST(Sweep, LinesJoinArmsThatDifferInOneSettingOnly) {
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<SweptSetting> settings = {
+      swept("p", {"0.9", "0.5", "1", "0.5", ""}, {0.9, 0.5, 1, 0.5, none}),
+      {"model", {"gru", "gru", "lstm", "lstm", "gru"}, {none, none, none, none, none}, false}};
+  const auto lines = sweep_lines(settings, 0);
+  ASSERT_EQ(lines.size(), 2);
+  EXPECT_EQ(lines[0].name, "model = gru");
+  EXPECT_THAT(lines[0].rows, ElementsAre(1, 0));
+  EXPECT_THAT(lines[1].rows, ElementsAre(3, 2));
+}
+
+TEST_F(SamplesTest, SweptSettingsAreThoseThatDiffer) {
+  auto reader = storage::Reader::open(folder_ / "a.db");
+  const auto overview = read_overview(reader, "");
+  const auto table = reports::compare(reader, {}).tables.at(0);
+  const auto settings = swept_settings(overview, table);
+  const auto hidden = std::ranges::find(settings, "model.hidden", &SweptSetting::name);
+  ASSERT_NE(hidden, settings.end());
+  EXPECT_TRUE(hidden->numeric);
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    EXPECT_EQ(hidden->numbers[row], table.rows[row].model == "gru" ? 64 : 32);
+  }
+  const auto model = std::ranges::find(settings, "model", &SweptSetting::name);
+  ASSERT_NE(model, settings.end());
+  EXPECT_FALSE(model->numeric);
+  EXPECT_EQ(std::ranges::find(settings, "strategy.top_p", &SweptSetting::name), settings.end());
+}
+
+TEST(Parallel, ALineMustPassAllBrushes) {
+  const std::vector<ParallelAxis> axes = {{"p", {0.1, 0.5, 0.9}, {}}, {"bleu", {3, 2, 1}, {}}};
+  ParallelView view;
+  EXPECT_TRUE(is_brushed(axes, view, 0));
+  view.brushes["p"] = {0.95, 0.4};  // dragged downwards
+  EXPECT_FALSE(is_brushed(axes, view, 0));
+  EXPECT_TRUE(is_brushed(axes, view, 1));
+  view.brushes["bleu"] = {0, 1.5};
+  EXPECT_FALSE(is_brushed(axes, view, 1));
+  EXPECT_TRUE(is_brushed(axes, view, 2));
+  view.brushes["gone"] = {7, 8};
+  EXPECT_TRUE(is_brushed(axes, view, 2));
 }
 
 TEST(ParetoFront, KeepsWhatNothingBeats) {

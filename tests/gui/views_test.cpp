@@ -66,8 +66,12 @@ TEST_F(ViewsTest, EveryViewsQueryIsAnsweredAndAgreesWithIt) {
   Stage stage(path(), "trellis:samples?trials=gru-greedy+transformer-beam");
   auto state = stage.state();
   for (const auto screen : {Screen::runs, Screen::leaderboard, Screen::explore, Screen::curves,
-                            Screen::compare, Screen::samples, Screen::tokens}) {
+                            Screen::compare, Screen::samples, Screen::tokens, Screen::rate}) {
     state.screen = screen;
+    if (screen == Screen::rate) {
+      storage::AnnotationWriter(path()).put(storage::Preference{
+          "Ann", "overall", {"gru-greedy", "gru-beam"}, 0, 0, storage::Preferred::tie});
+    }
     const auto answer = stage.reader().ask(query_of(stage.snapshot(), state), 1000);
     EXPECT_FALSE(answer.rows.empty()) << to_string(screen);
   }
@@ -95,6 +99,33 @@ TEST_F(ViewsTest, ControlClickPutsArmsSideBySide) {
   EXPECT_EQ(stage.state().screen, Screen::samples);
   EXPECT_EQ(stage.state().filter, "difference>0");
   EXPECT_THAT(stage.texts(), HasSubstr("1 of 6"));
+}
+
+TEST_F(ViewsTest, ParallelAxesAreBrushed) {
+  Stage stage(path(), "trellis:explore?explore=parallel");
+  EXPECT_THAT(stage.texts(), HasSubstr("4 of 4 arms"));
+  const auto box = stage.items().at("parallel");
+  auto& screen = stage.screen();
+  // Down the first axis, from above its middle to its end: the upper value stays without.
+  const float x = box.x + std::min(64.0F, (box.z - box.x) / 4);
+  screen.move_mouse(x, (box.y + box.w) / 2 + 20);
+  screen.frame(stage.snapshot());
+  screen.set_button(true);
+  screen.frame(stage.snapshot());
+  screen.move_mouse(x, box.w - 4);
+  screen.frame(stage.snapshot());
+  screen.set_button(false);
+  screen.frame(stage.snapshot());
+  stage.settle();
+  EXPECT_THAT(stage.texts(), HasSubstr("2 of 4 arms"));
+  stage.click("clear_brushes");
+  EXPECT_THAT(stage.texts(), HasSubstr("4 of 4 arms"));
+}
+
+TEST_F(ViewsTest, AMetricIsShownAlongASetting) {
+  Stage stage(path(), "trellis:explore?explore=setting");
+  EXPECT_TRUE(stage.items().contains("along"));
+  EXPECT_TRUE(stage.items().contains("choice/setting"));
 }
 
 TEST_F(ViewsTest, SlashFiltersAndUndoGoesBack) {
@@ -159,8 +190,8 @@ TEST_F(ViewsTest, TheConsoleReadsAndNothingElse) {
 TEST_F(ViewsTest, EveryScreenStandsWithNothingToShow) {
   const auto empty = folder_ / "empty.db";
   storage::Store::open(empty);
-  for (const auto* screen :
-       {"runs", "leaderboard", "explore", "curves", "compare", "samples", "tokens", "sql"}) {
+  for (const auto* screen : {"runs", "leaderboard", "explore", "curves", "compare", "samples",
+                             "tokens", "rate", "sql"}) {
     Dashboard dashboard(state_of(std::string("trellis:") + screen + "?trials=gone&example=9"));
     Offscreen offscreen(dashboard, 300, 200, 1);
     offscreen.frame({});
@@ -226,6 +257,12 @@ INSTANTIATE_TEST_SUITE_P(
         Look{"samples-light", "trellis:samples?trials=gru-greedy+transformer-beam&example=0", 1,
              false},
         Look{"tokens", "trellis:tokens?trials=gru-greedy+transformer-beam&arm=1&token=2", 1, true},
+        Look{"rate", "trellis:rate?trials=gru-greedy+gru-beam&results=1", 1, true},
+        Look{"rate-light-2x", "trellis:rate?trials=gru-beam&rating=scores", 2, false},
+        Look{"parallel-light", "trellis:explore?explore=parallel", 1, false},
+        Look{"runs", "trellis:runs?trials=gru-beam", 1, true},
+        Look{"token-tree", "trellis:tokens?trials=gru-greedy+transformer-beam&arm=1&token=3&tree=1",
+             1, true},
         Look{"curves-light", "trellis:curves?smoothing=0.6", 1, false}),
     [](const auto& info) {
       std::string name = info.param.name;

@@ -46,7 +46,7 @@ class WorkerTest : public ::testing::Test {
 };
 
 TEST_F(WorkerTest, TellsThatAFileIsMissingAndReadsItOnceItIsThere) {
-  SnapshotWorker worker(path(), no_attention, [] {});
+  SnapshotWorker worker(path(), {no_attention, {}, {}}, [] {});
   auto snapshot = wait_for(worker, [](const auto& s) { return !s.problem.empty(); });
   EXPECT_THAT(snapshot->problem, HasSubstr("no such database"));
   trellis::testing::write_experiment(path());
@@ -58,7 +58,7 @@ TEST_F(WorkerTest, TellsThatAFileIsMissingAndReadsItOnceItIsThere) {
 TEST_F(WorkerTest, ReadsWhatIsWishedForAndWhatIsCommittedLater) {
   trellis::testing::write_experiment(path());
   std::atomic<int> published = 0;
-  SnapshotWorker worker(path(), no_attention, [&] { ++published; });
+  SnapshotWorker worker(path(), {no_attention, {}, {}}, [&] { ++published; });
   Wish wish;
   wish.trials = {"gru-greedy"};
   wish.metric = "quality";
@@ -83,7 +83,7 @@ TEST_F(WorkerTest, ReadsWhatIsWishedForAndWhatIsCommittedLater) {
 
 TEST_F(WorkerTest, TellsWhatIsWrongWithAFile) {
   std::ofstream(path()) << std::string(5000, 'x');
-  SnapshotWorker worker(path(), no_attention, [] {});
+  SnapshotWorker worker(path(), {no_attention, {}, {}}, [] {});
   auto snapshot = wait_for(worker, [](const auto& s) { return !s.problem.empty(); });
   EXPECT_THAT(snapshot->problem, HasSubstr("is not a database of Trellis"));
   // Another file takes its place.
@@ -94,7 +94,7 @@ TEST_F(WorkerTest, TellsWhatIsWrongWithAFile) {
 
 TEST_F(WorkerTest, KeepsWhatItReadWhenTheFileIsReplacedByANewerOne) {
   trellis::testing::write_experiment(path());
-  SnapshotWorker worker(path(), no_attention, [] {});
+  SnapshotWorker worker(path(), {no_attention, {}, {}}, [] {});
   wait_for(worker, [](const auto& s) { return s.overview != nullptr; });
   trellis::testing::write_experiment(folder_ / "b.db");
   SQLite::Database(folder_ / "b.db", SQLite::OPEN_READWRITE).exec("PRAGMA user_version = 999");
@@ -106,7 +106,7 @@ TEST_F(WorkerTest, KeepsWhatItReadWhenTheFileIsReplacedByANewerOne) {
 
 TEST_F(WorkerTest, StopsAQueryThatIsNoLongerWishedFor) {
   trellis::testing::write_experiment(path());
-  SnapshotWorker worker(path(), no_attention, [] {});
+  SnapshotWorker worker(path(), {no_attention, {}, {}}, [] {});
   Wish wish;
   wish.sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n";
   wish.sql_asked = 1;

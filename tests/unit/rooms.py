@@ -26,7 +26,7 @@ ALLOWED = {
                 "core/vector_clones.hpp"],
     "storage": ["storage/", "core/metrics/", "core/text/", "core/error.hpp"],
     "reports": ["reports/", "storage/", "core/metrics/", "core/text/", "core/error.hpp"],
-    "gui": ["gui/", "reports/comparison.hpp", "storage/", "core/text/", "core/error.hpp"],
+    "gui": ["gui/", "reports/comparison.hpp", "reports/ratings.hpp", "storage/", "core/text/", "core/error.hpp"],
     "experiments": ["experiments/", "reports/", "storage/", "core/plugin/", "core/decode/",
                     "core/kernels/targets.hpp", "core/formats/", "core/metrics/", "core/text/", "trellis/abi/", "trellis/sdk/settings.hpp",
                     "core/error.hpp"],
