@@ -1,7 +1,6 @@
 /// What every plugin in C++ reads, precompiled once for all of them. No file relies on it.
 #pragma once
 
-#include "core/precompiled.hpp"
 #include "trellis/sdk/model.hpp"
 #include "trellis/sdk/plugin.hpp"
 #include "trellis/sdk/strategy.hpp"
