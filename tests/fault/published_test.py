@@ -12,10 +12,11 @@ GOLDENS = pathlib.Path(__file__).resolve().parent.parent / "golden" / "models"
 LLAMA = '[[model]]\nplugin = "llama"\nweights = "published"\n'
 
 
-def tokenizer():
-    """Letters, digits and a few words, and the end symbol."""
+def tokenizer(size=0):
+    """Letters, digits and a few words, and the end symbol; then ideographs up to a size."""
     names = ["<unk>", "<s>", "</s>", " ", "\n"] + [chr(c) for c in range(ord("a"), ord("z") + 1)]
     names += list("0123456789") + ["on", "one"]
+    names += [chr(0x4E00 + i) for i in range(size - len(names))]
     return {"version": "1.0",
             "added_tokens": [{"id": i, "content": names[i], "special": True} for i in range(3)],
             "model": {"type": "BPE", "unk_token": "<unk>", "merges": ["o n", "on e"],
@@ -129,7 +130,7 @@ class PublishedTest(RunCase):
         for name in ("t5", "marian"):
             model = self.path / name
             shutil.copytree(GOLDENS / name, model)
-            (model / "tokenizer.json").write_text(json.dumps(tokenizer()))
+            (model / "tokenizer.json").write_text(json.dumps(tokenizer(120)))
             first = self.trellis("generate", "--model", name, "one 2", "--max-new-tokens", "8")
             self.assert_ends(first, 0)
             same = self.trellis("generate", "--model", name, "--source", "one 2",
