@@ -6,6 +6,9 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "gui/view_models/comparison.hpp"
 
@@ -19,6 +22,34 @@ double number_of(const std::string& text) {
   return whole ? value : std::numeric_limits<double>::quiet_NaN();
 }
 
+/// Which arms have the same text: the place of the first such arm for each.
+std::vector<std::size_t> partition_of(const std::vector<std::string>& texts) {
+  std::map<std::string, std::size_t> first;
+  std::vector<std::size_t> partition;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    partition.push_back(first.try_emplace(texts[i], i).first->second);
+  }
+  return partition;
+}
+
+bool has_several_values(const std::vector<std::string>& texts) {
+  std::set<std::string> values(texts.begin(), texts.end());
+  values.erase("");
+  return values.size() > 1;
+}
+
+int rank_of(const SettingRow& row) {
+  if (row.name == "model") return 0;
+  return row.name.starts_with("strategy.") ? 1 : 2;
+}
+
+/// "strategy.plugin" is the strategy; otherwise the last part.
+std::string short_name(const std::string& name) {
+  if (name == "strategy.plugin") return "strategy";
+  if (name == "model.plugin") return "model plugin";
+  return name.substr(name.rfind('.') + 1);
+}
+
 }  // namespace
 
 std::vector<SweptSetting> swept_settings(const Overview& overview,
@@ -27,15 +58,29 @@ std::vector<SweptSetting> swept_settings(const Overview& overview,
   for (const auto& row : table.rows) {
     trials.push_back(row.trials.empty() ? std::string() : row.trials.front());
   }
+  auto rows = differing_settings(overview, trials);
+  std::ranges::stable_sort(rows, {}, rank_of);
+  std::set<std::pair<std::vector<std::size_t>, bool>> seen;
   std::vector<SweptSetting> settings;
-  for (auto& row : differing_settings(overview, trials)) {
-    if (row.name == "seed" || row.name == "model parameters") continue;
-    SweptSetting setting{row.name, std::move(row.values), {}, true};
+  for (auto& row : rows) {
+    const bool other = row.name == "seed" || row.name == "task" || row.name == "model parameters" ||
+                       row.name.ends_with(".version");
+    if (other || !has_several_values(row.values)) continue;
+    SweptSetting setting{row.name, short_name(row.name), std::move(row.values), {}, true};
+    bool everywhere = true;
     for (const auto& text : setting.texts) {
       setting.numbers.push_back(number_of(text));
+      everywhere = everywhere && !text.empty();
       if (!text.empty() && std::isnan(setting.numbers.back())) setting.numeric = false;
     }
-    settings.push_back(std::move(setting));
+    if (seen.emplace(partition_of(setting.texts), setting.numeric && everywhere).second) {
+      settings.push_back(std::move(setting));
+    }
+  }
+  for (auto& setting : settings) {
+    const auto alike = std::ranges::count(settings, short_name(setting.name),
+                                          [](const auto& one) { return short_name(one.name); });
+    if (alike > 1) setting.label = setting.name;
   }
   return settings;
 }
@@ -49,7 +94,9 @@ std::vector<SweepLine> sweep_lines(const std::vector<SweptSetting>& settings, st
     for (std::size_t i = 0; i < settings.size(); ++i) {
       const auto& text = settings[i].texts[row];
       if (i == along || text.empty()) continue;
-      name += fmt::format("{}{} = {}", name.empty() ? "" : ", ", settings[i].name, text);
+      // A swept setting of a model is part of the model's label.
+      if (settings[i].name == "model" && settings[along].name.starts_with("model.")) continue;
+      name += fmt::format("{}{} = {}", name.empty() ? "" : ", ", settings[i].label, text);
     }
     auto found = std::ranges::find(lines, name, &SweepLine::name);
     if (found == lines.end()) {

@@ -10,13 +10,16 @@ namespace trellis::gui {
 
 /// A setting that is not the same in all arms.
 struct SweptSetting {
-  std::string name;                ///< "strategy.top_p", "model.hidden"
+  std::string name;                ///< "strategy.settings.num_beams", "model.hidden"
+  std::string label;               ///< its last part, where no other ends so: "num_beams"
   std::vector<std::string> texts;  ///< one an arm, as the table's rows; empty where it has none
   std::vector<double> numbers;     ///< the same; not-a-number where it is none
   bool numeric = false;            ///< every text is a number, but for empty ones
 };
 
-/// In the order of their names. An arm of several seeds is looked at by its first.
+/// The models' labels, then settings of strategies, then of models. What has one value where it is
+/// there at all is left out, and so is what tells arms apart exactly as an earlier one does, but
+/// for numbers that every arm has. An arm of several seeds is looked at by its first.
 std::vector<SweptSetting> swept_settings(const Overview& overview, const reports::TaskTable& table);
 
 /// Arms that differ in `along` only: rows of the table by rising number, and what they have in

@@ -34,7 +34,7 @@ void explain(const reports::TaskTable& table, std::size_t row,
   text_line(arm.model + " · " + arm.strategy);
   for (const auto& setting : settings) {
     if (!setting.texts[row].empty()) {
-      text_line(fmt::format("{} = {}", setting.name, setting.texts[row]));
+      text_line(fmt::format("{} = {}", setting.label, setting.texts[row]));
     }
   }
   text_line(table.columns[metric].name + " " +
@@ -49,7 +49,7 @@ void open_samples(ViewContext& context, const reports::TaskTable& table, std::si
 }
 
 ParallelAxis axis_of(const SweptSetting& setting) {
-  ParallelAxis axis{setting.name, setting.numbers, {}};
+  ParallelAxis axis{setting.label, setting.numbers, {}};
   if (setting.numeric) return axis;
   for (const auto& text : setting.texts) {
     if (!text.empty() && std::ranges::find(axis.labels, text) == axis.labels.end()) {
@@ -110,7 +110,7 @@ void draw_along_setting(ViewContext& context, const reports::TaskTable& table) {
   }
   ImGui::SameLine();
   ImGui::TextDisabled("bands: 95 %% intervals   click: samples   wheel: zoom");
-  const auto answer = plot("along", ImGui::GetContentRegionAvail(), {name, false},
+  const auto answer = plot("along", ImGui::GetContentRegionAvail(), {settings[along].label, false},
                            {metric_name, false}, series, context.memory.explore, context.theme);
   mark(context, "along");
   if (!answer.hovered) return;

@@ -279,19 +279,44 @@ TEST(Curve, SmoothingKeepsAConstantAndForgetsSlowly) {
 
 SweptSetting swept(const char* name, std::vector<std::string> texts,
                    const std::vector<double>& numbers) {
-  return {name, std::move(texts), numbers, true};
+  return {name, name, std::move(texts), numbers, true};
 }
 
 TEST(Sweep, LinesJoinArmsThatDifferInOneSettingOnly) {
   const double none = std::numeric_limits<double>::quiet_NaN();
   const std::vector<SweptSetting> settings = {
       swept("p", {"0.9", "0.5", "1", "0.5", ""}, {0.9, 0.5, 1, 0.5, none}),
-      {"model", {"gru", "gru", "lstm", "lstm", "gru"}, {none, none, none, none, none}, false}};
+      {"model",
+       "model",
+       {"gru", "gru", "lstm", "lstm", "gru"},
+       {none, none, none, none, none},
+       false}};
   const auto lines = sweep_lines(settings, 0);
   ASSERT_EQ(lines.size(), 2);
   EXPECT_EQ(lines[0].name, "model = gru");
   EXPECT_THAT(lines[0].rows, ElementsAre(1, 0));
   EXPECT_THAT(lines[1].rows, ElementsAre(3, 2));
+}
+
+TEST_F(SamplesTest, SweptSettingsLeaveOutWhatIsToldAlready) {
+  auto reader = storage::Reader::open(folder_ / "a.db");
+  auto overview = read_overview(reader, "");
+  const auto table = reports::compare(reader, {}).tables.at(0);
+  for (auto& model : overview.models) {
+    const bool gru = model.record.label == "gru";
+    model.record.settings["cell"] = gru ? "gru" : "";      // one value where it is there
+    model.record.settings["norm"] = gru ? "pre" : "post";  // as the label
+    model.record.settings["width"] = gru ? 1 : 2;          // as hidden
+  }
+  for (auto& trial : overview.trials) {
+    const bool beam = trial.record.strategy_label == "beam";
+    trial.record.strategy = {{"plugin", beam ? "beam" : "greedy"},
+                             {"version", beam ? "1" : "2"},
+                             {"settings", {{"num_beams", beam ? 4 : 1}}}};
+  }
+  std::vector<std::string> labels;
+  for (const auto& setting : swept_settings(overview, table)) labels.push_back(setting.label);
+  EXPECT_THAT(labels, ElementsAre("model", "strategy", "num_beams", "hidden"));
 }
 
 TEST_F(SamplesTest, SweptSettingsAreThoseThatDiffer) {
