@@ -85,6 +85,8 @@ struct Config {
 
 /// What [experiment] may hold, as plugins describe their settings.
 const plugin::Settings& experiment_settings();
+/// The same as the plugins describe theirs in JSON (trellis/abi/entry.h).
+nlohmann::json experiment_description();
 /// `settings` are complete.
 ExperimentOptions read_experiment_options(const nlohmann::json& settings);
 

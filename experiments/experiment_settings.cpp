@@ -43,6 +43,10 @@ const plugin::Settings& experiment_settings() {
   return settings;
 }
 
+nlohmann::json experiment_description() {
+  return schema().description();
+}
+
 ExperimentOptions read_experiment_options(const nlohmann::json& settings) {
   return schema().read(settings);
 }

@@ -196,11 +196,6 @@ class Planner {
     }
   }
 
-  // Never 0, which is the stream that all share.
-  static std::uint64_t stream_of(const json& identity) {
-    return std::stoull(content_hash(identity).substr(0, 16), nullptr, 16) | 1U;
-  }
-
   const Config& config_;
   const plugin::Registry& registry_;
   const std::vector<TaskFacts>& facts_;
@@ -214,6 +209,10 @@ class Planner {
 };
 
 }  // namespace
+
+std::uint64_t stream_of(const nlohmann::json& strategy) {
+  return std::stoull(content_hash(strategy).substr(0, 16), nullptr, 16) | 1U;
+}
 
 Plan make_plan(const Config& config, const plugin::Registry& registry,
                const std::vector<TaskFacts>& facts, const std::filesystem::path& models_folder,

@@ -54,4 +54,8 @@ Plan make_plan(const Config& config, const plugin::Registry& registry,
                const std::vector<TaskFacts>& facts, const std::filesystem::path& models_folder,
                const HashPath& hash_path);
 
+/// Of the noise that a strategy draws for itself under independent coupling, by its description in
+/// its trials; never 0, which is the stream that all share.
+std::uint64_t stream_of(const nlohmann::json& strategy);
+
 }  // namespace trellis::experiments

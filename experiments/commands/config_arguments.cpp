@@ -30,11 +30,15 @@ void add_config_options(CLI::App& command, ConfigArguments& arguments) {
   command.add_option("--seed", arguments.seed, "Seed of training and sampling");
 }
 
-Config read_checked(const ConfigArguments& arguments, const plugin::Registry& registry) {
+std::vector<std::string> all_overrides(const ConfigArguments& arguments) {
   auto overrides = arguments.overrides;
   if (arguments.limit) overrides.push_back(fmt::format("experiment.limit={}", *arguments.limit));
   if (arguments.seed) overrides.push_back(fmt::format("experiment.seed={}", *arguments.seed));
-  return read_config(arguments.config, overrides, registry, environment_variable);
+  return overrides;
+}
+
+Config read_checked(const ConfigArguments& arguments, const plugin::Registry& registry) {
+  return read_config(arguments.config, all_overrides(arguments), registry, environment_variable);
 }
 
 WorkerOptions worker_options(const CommandContext& context, const Config& config, int jobs,

@@ -14,6 +14,9 @@ struct ConfigArguments {
   std::optional<std::uint64_t> seed;
 };
 
+/// --limit and --seed among the overrides.
+std::vector<std::string> all_overrides(const ConfigArguments& arguments);
+
 void add_config_options(CLI::App& command, ConfigArguments& arguments);
 Config read_checked(const ConfigArguments& arguments, const plugin::Registry& registry);
 

@@ -5,10 +5,12 @@
 #include <iostream>
 #include <map>
 #include <numeric>
+#include <optional>
 
 #include "core/decode/explanation.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/commands/config_arguments.hpp"
+#include "experiments/explain_choices.hpp"
 #include "reports/display_width.hpp"
 #include "storage/queries.hpp"
 
@@ -65,9 +67,14 @@ const storage::ModelRow& find_model(const std::vector<storage::ModelRow>& models
                                      : fmt::format("there are {}", fmt::join(labels, ", "))));
 }
 
+struct StoredSample {
+  storage::TrialRow trial;
+  storage::SampleRecord sample;
+};
+
 // What a stored sample was asked and answered.
-void take_sample(storage::Reader& reader, const std::vector<storage::TrialRow>& trials,
-                 ExplainArguments& arguments) {
+StoredSample take_sample(storage::Reader& reader, const std::vector<storage::TrialRow>& trials,
+                         ExplainArguments& arguments) {
   const auto trial = std::find_if(trials.begin(), trials.end(), [&](const auto& row) {
     return row.record.id.starts_with(arguments.trial);
   });
@@ -86,6 +93,7 @@ void take_sample(storage::Reader& reader, const std::vector<storage::TrialRow>& 
   arguments.request.prefix = sample->prefix;
   arguments.request.target = sample->output;
   arguments.no_end = sample->finish != "eos";
+  return {*trial, *sample};
 }
 
 json tokens_to_json(const plugin::Model& model, std::span<const std::int32_t> tokens) {
@@ -256,7 +264,10 @@ void explain(const CommandContext& context, ExplainArguments arguments) {
   auto registry = context.make_registry();
   auto reader = storage::Reader::open(arguments.database);
   const auto experiment = reader.experiment(arguments.experiment);
-  if (!arguments.trial.empty()) take_sample(reader, reader.trials(experiment.id), arguments);
+  std::optional<StoredSample> stored;
+  if (!arguments.trial.empty()) {
+    stored = take_sample(reader, reader.trials(experiment.id), arguments);
+  }
   arguments.request.ends = !arguments.no_end;
   const auto models = reader.models(experiment.id);
   const auto& record = find_model(models, arguments).record;
@@ -272,6 +283,10 @@ void explain(const CommandContext& context, ExplainArguments arguments) {
   if (arguments.as_json) {
     auto out = to_json(model, explanation);
     out["model"] = record.label;
+    if (stored) {
+      out["choices"] = explain_choices(registry, model, stored->trial, stored->sample,
+                                       arguments.request.top_alternatives);
+    }
     std::cout << out.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
     return;
   }

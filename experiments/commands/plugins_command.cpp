@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "experiments/commands/commands.hpp"
+#include "experiments/config.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -24,6 +25,17 @@ void list(const plugin::Registry& registry) {
     std::cerr << fmt::format(
         "{}: {}\n", (file.library.empty() ? file.manifest : file.library).string(), file.problem);
   }
+}
+
+/// For programs: every plugin's own description, and the keys of [experiment] in the same form.
+void list_json(const plugin::Registry& registry) {
+  auto plugins = nlohmann::json::array();
+  for (const auto kind : kKinds) {
+    for (const auto& id : registry.ids(kind)) plugins.push_back(registry.get(kind, id).json);
+  }
+  const nlohmann::json all = {{"experiment", experiment_description()},
+                              {"plugins", std::move(plugins)}};
+  std::cout << all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
 }
 
 std::string range_of(const plugin::Setting& setting) {
@@ -101,8 +113,13 @@ void add_plugins_command(CLI::App& app, CommandContext& context) {
   auto* command = app.add_subcommand("plugins", "Lists, explains and checks plugins");
   command->require_subcommand(1);
   command->fallthrough();
-  command->add_subcommand("list", "All that can be named in a config")->callback([&context] {
-    list(context.make_registry());
+  auto* list_command = command->add_subcommand("list", "All that can be named in a config");
+  const auto as_json = std::make_shared<bool>(false);
+  list_command->add_flag("--json", *as_json,
+                         "Every plugin's own description with its settings, as one JSON object");
+  list_command->callback([&context, as_json] {
+    const auto registry = context.make_registry();
+    *as_json ? list_json(registry) : list(registry);
   });
   auto* show_command = command->add_subcommand("show", "One plugin with its settings");
   const auto id = std::make_shared<std::string>();

@@ -128,6 +128,9 @@ int run(const CommandContext& context, const RunArguments& arguments) {
   }
   const auto stop_requests = count_stop_signals();
   plan.experiment.environment = describe_environment();
+  // So that it can be run again from anywhere.
+  plan.experiment.config_path = fs::absolute(arguments.config).lexically_normal().string();
+  plan.experiment.overrides = all_overrides(arguments);
   if (const auto folder = fs::absolute(database).parent_path(); !fs::exists(folder)) {
     throw Error(Fault::missing, fmt::format("{}: the folder {} does not exist; make it first",
                                             database.string(), folder.string()));
