@@ -7,9 +7,12 @@
 namespace trellis::experiments {
 namespace {
 
+// Of a prompt made by a template only the answer is learned; of a text that goes on, all.
 plugin::TrainingExample as_training_data(const plugin::Example& example) {
+  const bool prompted = example.fields.is_object() && example.fields.value("prompted", false);
   return {example.source,
-          example.prefix + (example.references.empty() ? "" : example.references.front())};
+          example.prefix + (example.references.empty() ? "" : example.references.front()),
+          prompted ? example.prefix.size() : 0};
 }
 
 }  // namespace
@@ -43,7 +46,7 @@ std::vector<plugin::TrainingExample> training_examples(plugin::Task& task, trell
   examples.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) {
     auto example = as_training_data(task.example(split, i));
-    if (!example.target.empty()) examples.push_back(std::move(example));
+    if (example.target.size() > example.given) examples.push_back(std::move(example));
   }
   return examples;
 }

@@ -1,69 +1,28 @@
 #include "core/nn/language_model.hpp"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/nn/tensor_names.hpp"
+#include "core/nn/tuning.hpp"
 #include "core/nn/weights.hpp"
 #include "core/text/published_tokenizer.hpp"
 
 namespace trellis::nn {
 namespace {
 
-constexpr int kFormat = 1;
-const char* const kModelFile = "model.json";
-const char* const kCheckpointFile = "training.safetensors";
 const char* const kGapMark = "___";  // of published models
 
-nlohmann::json read_model_file(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / kModelFile;
-  std::ifstream file(path);
-  if (!file)
-    throw Error(Fault::missing,
-                path.string() + ": cannot be opened; give the folder of a trained model");
-  nlohmann::json json = nlohmann::json::parse(file, nullptr, false);
-  if (!json.is_object() || json.value("format", 0) != kFormat)
-    throw Error(Fault::bad_data, path.string() + ": is not a model file of format " +
-                                     std::to_string(kFormat) + "; train the model again");
-  return json;
-}
-
-std::string fingerprint(const nlohmann::json& settings, std::uint64_t seed,
-                        const std::string& weights, std::span<const TextExample> train,
-                        std::span<const TextExample> valid) {
-  const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(XXH3_createState(),
-                                                                              XXH3_freeState);
-  XXH3_128bits_reset(state.get());
-  const auto add = [&](std::string_view text) {
-    const std::uint64_t size = text.size();  // keeps "ab", "c" from looking like "a", "bc"
-    XXH3_128bits_update(state.get(), &size, sizeof size);
-    XXH3_128bits_update(state.get(), text.data(), text.size());
-  };
-  add(settings.dump());
-  add(std::to_string(seed));
-  add(weights);
-  for (const auto& examples : {train, valid}) {
-    add(std::to_string(examples.size()));
-    for (const TextExample& example : examples) {
-      add(example.source);
-      add(example.target);
-    }
-  }
-  const XXH128_hash_t hash = XXH3_128bits_digest(state.get());
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-}
-
-void remove_other_weights(const std::filesystem::path& folder, const std::string& keep) {
-  std::error_code ignored;  // a leftover file does no harm
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("weights-") && name.ends_with(".safetensors") && name != keep)
-      std::filesystem::remove(entry.path(), ignored);
+std::unique_ptr<text::Tokenizer> read_tokenizer(const SavedModel& saved) {
+  try {
+    return text::tokenizer_from_json(saved.tokenizer);
+  } catch (const std::exception& exception) {
+    throw Error(Fault::bad_data,
+                fmt::format("{}: {}; train the model again", (saved.folder / "model.json").string(),
+                            exception.what()));
   }
 }
 
@@ -76,6 +35,7 @@ nlohmann::json model_settings(std::vector<nlohmann::json> own, const TrainingDef
                                 "encoder and half of it without."));
   for (const auto& entry : tokenizer_settings()) own.push_back(entry);
   for (const auto& entry : training_settings(defaults)) own.push_back(entry);
+  for (const auto& entry : tuning_settings()) own.push_back(entry);
   own.insert(own.end(), last.begin(), last.end());
   return own;
 }
@@ -115,35 +75,19 @@ LanguageModel::LanguageModel(std::string id, nlohmann::json settings, Architectu
                                : trained_form(architecture_.encoder_decoder, source_limit);
 }
 
-LanguageModel LanguageModel::from_published(std::string id, formats::Checkpoint checkpoint,
-                                            PublishedModel published) {
+// All but weights and tokenizer.
+LanguageModel LanguageModel::published_shell(std::string id, const formats::ConfigReader& config,
+                                             const nlohmann::json& json,
+                                             PublishedModel& published) {
   Architecture architecture;
   architecture.encoder_decoder = published.encoder_decoder;
   architecture.context = published.context;
   architecture.context_is_limit = published.context_is_limit;
   architecture.masked = published.masked;
-  LanguageModel model(std::move(id), checkpoint.config, std::move(architecture));
-  // First the tokenizer: making it takes memory that the weights can have afterwards.
-  model.tokenizer_ = checkpoint.tokenizer.is_null()
-                         ? text::load_tokenizer(checkpoint.path)
-                         : text::build_huggingface_tokenizer(checkpoint.tokenizer);
-  checkpoint.tokenizer = nullptr;
-  load_published(published.network->parameters, checkpoint, published.names);
+  LanguageModel model(std::move(id), json, std::move(architecture));
+  model.published_ = json;
   model.network_ = std::move(published.network);
   model.vocab_size_ = published.vocab;
-  if (model.tokenizer_->vocab_size() > published.vocab)
-    throw Error(
-        Fault::bad_data,
-        fmt::format("{}: its tokenizer has {} tokens, the model only {}: they do not "
-                    "belong together",
-                    checkpoint.path.string(), model.tokenizer_->vocab_size(), published.vocab));
-  model.weights_hash_ = formats::tensor_hash(checkpoint);
-  if (published.masked) {
-    masked_symbols(*model.tokenizer_);  // throws where it has none
-    model.form_ = masked_form(kGapMark, 0);
-    return model;
-  }
-  const formats::ConfigReader config = checkpoint.reader();
   // What a model generates with may end at more tokens than it was trained with.
   const auto generation = config.object({"generation"});
   PublishedFormOptions form;
@@ -155,6 +99,87 @@ LanguageModel LanguageModel::from_published(std::string id, formats::Checkpoint 
   if (!form.begin && !begins.empty()) form.begin = begins.front();
   model.form_ = published_form(form);
   return model;
+}
+
+void LanguageModel::check_vocabulary(const std::filesystem::path& path) const {
+  if (tokenizer_->vocab_size() > vocab_size_)
+    throw Error(Fault::bad_data,
+                fmt::format("{}: its tokenizer has {} tokens, the model only {}: they do not "
+                            "belong together",
+                            path.string(), tokenizer_->vocab_size(), vocab_size_));
+}
+
+// Of masked prediction, which needs the tokenizer. Throws Error where it has no mask.
+void LanguageModel::use_masked_form() {
+  masked_symbols(*tokenizer_);
+  form_ = masked_form(kGapMark, 0);
+}
+
+LanguageModel LanguageModel::from_published(std::string id, formats::Checkpoint checkpoint,
+                                            PublishedModel published) {
+  // First the tokenizer: making it takes memory that the weights can have afterwards.
+  auto tokenizer = checkpoint.tokenizer.is_null()
+                       ? text::load_tokenizer(checkpoint.path)
+                       : text::build_huggingface_tokenizer(checkpoint.tokenizer);
+  checkpoint.tokenizer = nullptr;
+  load_published(published.network->parameters, checkpoint, published.names);
+  LanguageModel model =
+      published_shell(std::move(id), checkpoint.reader(), checkpoint.config, published);
+  model.tokenizer_ = std::move(tokenizer);
+  model.check_vocabulary(checkpoint.path);
+  model.weights_hash_ = formats::tensor_hash(checkpoint);
+  if (published.masked) model.use_masked_form();
+  return model;
+}
+
+LanguageModel LanguageModel::from_tuned(std::string id, const SavedModel& saved,
+                                        PublishedModel published) {
+  const std::filesystem::path config_path = saved.folder / "model.json";
+  const formats::SafetensorsFile file = read_saved_weights(saved);
+  formats::Checkpoint checkpoint;
+  checkpoint.path = saved.weights;
+  checkpoint.config_path = config_path;
+  checkpoint.tensors = file.tensors;
+  checkpoint.files = {file.file};
+  PublishedNames same;
+  for (const Parameter& parameter : published.network->parameters.all()) {
+    const std::string pattern = pattern_of(parameter.name).first;
+    same.names.push_back({pattern, {pattern}});
+  }
+  load_published(published.network->parameters, checkpoint, same);
+  LanguageModel model =
+      published_shell(std::move(id), formats::ConfigReader(saved.published, config_path),
+                      saved.published, published);
+  model.settings_ = saved.settings;
+  model.tokenizer_ = read_tokenizer(saved);
+  model.check_vocabulary(config_path);
+  model.weights_hash_ = saved.weights_hash;
+  model.trained_count_ = saved.trained_parameters;
+  return model;
+}
+
+void LanguageModel::load_changes(const SavedModel& saved) {
+  if (weights_hash_ != saved.base->weights_hash)
+    throw Error(
+        Fault::bad_data,
+        fmt::format("{}: its changes are for the weights {}, but those at {} are {} now; put "
+                    "the former back or train again",
+                    saved.folder.string(), saved.base->weights_hash, saved.base->path.string(),
+                    weights_hash_));
+  const formats::SafetensorsFile file = read_saved_weights(saved);
+  Parameters& parameters = network().parameters;
+  choose_trained(parameters, tuning_options(saved.settings), 0);
+  load_weights(parameters.trained(), file, "", saved.weights);
+  merge_changes(parameters);
+  settings_ = saved.settings;
+  weights_hash_ = combined_hash(saved.base->weights_hash, saved.weights_hash);
+  trained_count_ = saved.trained_parameters;
+}
+
+void LanguageModel::tune(nlohmann::json settings, std::filesystem::path path) {
+  settings_ = std::move(settings);
+  base_ = std::move(path);
+  architecture_.learn_source = settings_.value("learn_source", false);
 }
 
 Network& LanguageModel::network() const {
@@ -174,58 +199,25 @@ const text::Tokenizer& LanguageModel::tokenizer() const {
   return *tokenizer_;
 }
 
-nlohmann::json LanguageModel::saved_settings(const std::string& id,
-                                             const std::filesystem::path& folder) {
-  const nlohmann::json json = read_model_file(folder);
-  const std::string found = json.value("model", "");
-  if (found != id || !json.contains("settings"))
-    throw Error(Fault::bad_data, (folder / kModelFile).string() +
-                                     ": holds a model of the plugin \"" + found + "\", not of \"" +
-                                     id + "\"");
-  return json.at("settings");
-}
-
-void LanguageModel::load(const std::filesystem::path& folder) {
-  const nlohmann::json json = read_model_file(folder);
-  std::filesystem::path path;
-  try {
-    path = folder / json.at("weights").get<std::string>();
-    tokenizer_ = text::tokenizer_from_json(json.at("tokenizer"));
-  } catch (const std::exception& exception) {
-    throw Error(Fault::bad_data, (folder / kModelFile).string() + ": " + exception.what() +
-                                     "; train the model again");
-  }
+void LanguageModel::load(const SavedModel& saved) {
+  tokenizer_ = read_tokenizer(saved);
   vocab_size_ = trained_vocab_size();
   network_ = architecture_.make(static_cast<std::int64_t>(vocab_size_), 0);
-  const formats::SafetensorsFile file = formats::read_safetensors(path);
-  const std::string hash = formats::tensor_hash(file);
-  if (hash != json.value("weights_hash", ""))
-    throw Error(
-        Fault::bad_data,
-        path.string() + ": its contents changed since it was written; train the model again");
-  load_weights(network_->parameters, file, "", path);
-  weights_hash_ = hash;
+  load_weights(network_->parameters.all(), read_saved_weights(saved), "", saved.weights);
+  weights_hash_ = saved.weights_hash;
+  trained_count_ = saved.trained_parameters;
 }
 
 std::string LanguageModel::save(const std::filesystem::path& folder) const {
-  std::error_code failure;
-  std::filesystem::create_directories(folder, failure);
-  if (failure)
-    throw Error(Fault::environment, folder.string() + ": cannot be made: " + failure.message());
   network().parameters.thaw();
-  const std::vector<formats::TensorToWrite> tensors = views(network().parameters, "");
-  // The name needs the hash before the file is written, and writing gives it: so write, then name.
-  const std::filesystem::path unnamed = folder / "weights.safetensors";
-  const std::string hash = formats::write_safetensors(unnamed, tensors, {{"model", id_}});
-  const std::string name = "weights-" + hash + ".safetensors";
-  std::filesystem::rename(unnamed, folder / name);
-  const nlohmann::json json = {{"format", kFormat},     {"model", id_},
-                               {"settings", settings_}, {"tokenizer", tokenizer().to_json()},
-                               {"weights", name},       {"weights_hash", hash}};
-  const std::string text = json.dump(1) + "\n";
-  formats::write_atomically(folder / kModelFile, std::array<std::string_view, 1>{text});
-  remove_other_weights(folder, name);
-  return hash;
+  SavedModel saved{.folder = folder,
+                   .model = id_,
+                   .settings = settings_,
+                   .published = published_,
+                   .tokenizer = tokenizer().to_json(),
+                   .trained_parameters = trained_count_};
+  write_saved_model(saved, views(network().parameters.all(), ""));
+  return saved.weights_hash;
 }
 
 nlohmann::json LanguageModel::describe() const {
@@ -247,6 +239,7 @@ nlohmann::json LanguageModel::describe() const {
     if (architecture_.masked) json["mask"] = masked_symbols(*tokenizer_).mask;
     json["hidden_size"] = network_->hidden_size();
     json["parameters"] = network_->parameters.count();
+    if (trained_count_ > 0) json["trained_parameters"] = trained_count_;
     const StateCost cost = network_->state_cost();
     json["state_bytes"] = {{"per_state", cost.per_state}, {"per_token", cost.per_token}};
   }
@@ -352,73 +345,6 @@ std::vector<AttentionMap> LanguageModel::attend(std::span<const std::int32_t> en
   network().hidden(batch, &maps);
   for (AttentionMap& map : maps) map.weights = map.weights.contiguous();
   return maps;
-}
-
-std::size_t LanguageModel::trained_vocab_size() const {
-  return tokenizer_->vocab_size() + (architecture_.masked ? 1 : 0);
-}
-
-// How many tokens of a plain text are learned at once.
-std::size_t LanguageModel::window() const {
-  constexpr std::size_t kAround = 2;  // before and behind a text with masks
-  return architecture_.context - (architecture_.masked ? kAround : 0);
-}
-
-Sequence LanguageModel::to_sequence(const TextExample& example) const {
-  EncodedPrompt prompt = encode_prompt(example.source, {});
-  Sequence sequence;
-  sequence.source = std::move(prompt.encoder);
-  sequence.tokens = std::move(prompt.decoder);
-  sequence.given = architecture_.learn_source ? 1 : sequence.tokens.size();
-  const std::vector<std::int32_t> target = tokenizer_->encode(example.target);
-  sequence.tokens.insert(sequence.tokens.end(), target.begin(), target.end());
-  if (!architecture_.masked) sequence.tokens.push_back(text::kEnd);
-  // Plain text is cut to windows later; a target that answers a source must stay with it. Where
-  // there are masks, one in the source gives its place to the target.
-  const std::size_t used = architecture_.masked ? sequence.source.size() - 1 : 0;
-  if (!example.source.empty())
-    sequence.tokens.resize(std::min(sequence.tokens.size(), architecture_.context - used + 1));
-  return sequence;
-}
-
-std::vector<Sequence> LanguageModel::to_sequences(std::span<const TextExample> examples) const {
-  std::vector<Sequence> sequences;
-  sequences.reserve(examples.size());
-  for (const TextExample& example : examples) sequences.push_back(to_sequence(example));
-  return sequences;
-}
-
-void LanguageModel::train(std::span<const TextExample> train, std::span<const TextExample> valid,
-                          const std::filesystem::path& folder, std::uint64_t seed,
-                          const std::function<bool(const TrainingPoint&)>& on_point,
-                          const TrainingWorld& world) {
-  if (architecture_.make == nullptr)
-    throw Error(Fault::usage, "model " + id_ + " is a published one, which is not trained further");
-  if (train.empty())
-    throw Error(Fault::usage, "there is no training data; name a training file in the task");
-  const TrainingOptions options = training_options(settings_);
-  const std::string mark = fingerprint(settings_, seed, weights_hash_, train, valid);
-  if (network_ == nullptr) {
-    std::vector<std::string_view> texts;
-    for (const TextExample& example : train) {
-      if (!example.source.empty()) texts.push_back(example.source);
-      texts.push_back(example.target);
-    }
-    tokenizer_ = text::train_tokenizer(tokenizer_options(settings_), texts);
-    vocab_size_ = trained_vocab_size();
-    network_ = architecture_.make(static_cast<std::int64_t>(vocab_size_), seed);
-  }
-  network_->parameters.thaw();
-  std::filesystem::create_directories(folder);
-  const std::vector<Sequence> train_sequences = to_sequences(train);
-  const std::vector<Sequence> valid_sequences = to_sequences(valid);
-  const TrainingJob job{
-      train_sequences, valid_sequences, window(), seed, folder / kCheckpointFile, mark, on_point};
-  if (nn::train(*network_, options, job, world) == TrainingEnd::stopped)
-    throw Error(Fault::cancelled,
-                "training was stopped; run it again to go on from " + job.checkpoint.string());
-  weights_hash_ = save(folder);
-  std::filesystem::remove(job.checkpoint);
 }
 
 }  // namespace trellis::nn

@@ -1,10 +1,6 @@
 /// A network with its vocabulary: text in, tokens and logits out; training, saving, loading.
 ///
 /// All that the plugins of models but ngram share. Not thread-safe.
-///
-/// A saved folder holds model.json (format, model, settings, tokenizer, name and hash of the
-/// weights' file) and weights-<hash>.safetensors. model.json is replaced last, so a folder always
-/// holds a whole model.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +18,7 @@
 #include "core/nn/network.hpp"
 #include "core/nn/prompt_form.hpp"
 #include "core/nn/published_weights.hpp"
+#include "core/nn/saved_model.hpp"
 #include "core/nn/trainer.hpp"
 #include "core/text/tokenizer.hpp"
 
@@ -66,6 +63,7 @@ nlohmann::json learn_source_setting();
 struct TextExample {
   std::string_view source;
   std::string_view target;
+  std::size_t given = 0;  ///< bytes at the target's beginning that are read, not learned
 };
 
 /// What a plugin makes of a published checkpoint.
@@ -96,16 +94,26 @@ class LanguageModel {
   /// `id` is the plugin's, `settings` are complete.
   LanguageModel(std::string id, nlohmann::json settings, Architecture architecture);
 
-  /// The settings of a saved folder. Throws Error(missing) or Error(bad_data).
-  static nlohmann::json saved_settings(const std::string& id, const std::filesystem::path& folder);
   /// Takes vocabulary and weights from a folder that was saved with these settings.
-  void load(const std::filesystem::path& folder);
-  /// A published model, with the tokenizer that lies beside its weights. It generates, and cannot
-  /// be trained on. Throws Error(missing) or Error(bad_data).
+  void load(const SavedModel& saved);
+  /// A published model, with the tokenizer that lies beside its weights. Throws Error(missing) or
+  /// Error(bad_data).
   static LanguageModel from_published(std::string id, formats::Checkpoint checkpoint,
                                       PublishedModel published);
+  /// What whole-model training made of one.
+  static LanguageModel from_tuned(std::string id, const SavedModel& saved,
+                                  PublishedModel published);
+  /// Adds the changes of a folder to this model, which is their base. Throws Error(bad_data) when
+  /// it is another.
+  void load_changes(const SavedModel& saved);
+  /// Says how a loaded model is to be trained further. `path`: where it was loaded from.
+  void tune(nlohmann::json settings, std::filesystem::path path);
+
   /// Returns the hash of the weights.
   std::string save(const std::filesystem::path& folder) const;
+  const nlohmann::json& settings() const { return settings_; }
+  /// Whether its architecture is of a published model, not of the plugin's settings.
+  bool is_published() const { return !published_.is_null(); }
 
   nlohmann::json describe() const;
   EncodedPrompt encode_prompt(std::string_view source, std::string_view prefix) const;
@@ -119,7 +127,8 @@ class LanguageModel {
   std::vector<AttentionMap> attend(std::span<const std::int32_t> encoder_tokens,
                                    std::span<const std::int32_t> tokens);
 
-  /// Trains and saves to `folder`, where the checkpoint is kept meanwhile. Throws Error(cancelled)
+  /// Trains and saves to `folder`, where the checkpoint is kept meanwhile. A model that was loaded
+  /// is trained further, as tune() said. Throws Error(cancelled)
   /// when it was stopped; a later call with the same arguments goes on from there.
   void train(std::span<const TextExample> train, std::span<const TextExample> valid,
              const std::filesystem::path& folder, std::uint64_t seed,
@@ -128,13 +137,19 @@ class LanguageModel {
   Network& network() const;
 
  private:
+  static LanguageModel published_shell(std::string id, const formats::ConfigReader& config,
+                                       const nlohmann::json& json, PublishedModel& published);
+  void check_vocabulary(const std::filesystem::path& path) const;
+  std::string save_changes(const std::filesystem::path& folder) const;
   const text::Tokenizer& tokenizer() const;
   // For generation: a frozen network.
   Network& ready() const;
   std::size_t trained_vocab_size() const;
   std::size_t window() const;
-  Sequence to_sequence(const TextExample& example) const;
-  std::vector<Sequence> to_sequences(std::span<const TextExample> examples) const;
+  void use_masked_form();
+  Sequence to_sequence(const TextExample& example, std::size_t longest) const;
+  std::vector<Sequence> to_sequences(std::span<const TextExample> examples,
+                                     std::size_t longest) const;
   bool has_text(std::int32_t token) const;
   void check_tokens(std::span<const std::int32_t> tokens) const;
 
@@ -146,6 +161,9 @@ class LanguageModel {
   std::unique_ptr<Network> network_;
   std::size_t vocab_size_ = 0;  ///< of the network; 0: none yet
   std::string weights_hash_;
+  nlohmann::json published_;         // config of the published model; null: made of settings
+  std::filesystem::path base_;       // where tune() found the model
+  std::uint64_t trained_count_ = 0;  // numbers that training changed; 0: not known
 };
 
 /// {"step": ..., "split": ..., "loss": ...} as trellis/abi/model.h has it.

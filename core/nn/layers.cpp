@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/kernels/normalization.hpp"
+#include "core/nn/low_rank.hpp"
 
 namespace trellis::nn {
 namespace {
@@ -59,7 +60,11 @@ bool is_gated(Activation activation) {
 }  // namespace
 
 Tensor Matrix::multiply(const Tensor& x, const Tensor& bias) const {
-  if (!frozen_) return at::linear(x, weight_, bias);
+  if (!frozen_) {
+    const Tensor product = at::linear(x, weight_, bias);
+    if (!change_) return product;
+    return product + at::linear(at::linear(x, change_->down), change_->up) * change_->scale;
+  }
   std::size_t outputs = 0;
   for (const kernels::PackedWeights& part : parts_) outputs += part.outputs();
   auto shape = x.sizes().vec();
@@ -120,6 +125,14 @@ void Matrix::thaw(bool to_change) {
   if (to_change) parts_.clear();
 }
 
+void Matrix::merge_change() {
+  if (!change_) return;
+  add_low_rank({weight_.data_ptr<float>(), static_cast<std::size_t>(weight_.numel())},
+               floats_of(change_->up), floats_of(change_->down),
+               static_cast<std::size_t>(change_->down.size(0)), static_cast<float>(change_->scale));
+  change_.reset();
+}
+
 void Matrix::adopt(std::vector<kernels::PackedWeights> parts) {
   parts_ = std::move(parts);
   weight_.set_data(at::empty({0}));
@@ -165,6 +178,19 @@ MatrixPtr Parameters::add_matrix(std::string name, std::int64_t out, std::int64_
   return matrices_.back();
 }
 
+std::vector<Parameter> Parameters::trained() const {
+  std::vector<Parameter> chosen;
+  for (const Parameter& parameter : all_)
+    if (parameter.tensor.requires_grad()) chosen.push_back(parameter);
+  return chosen;
+}
+
+void Parameters::forget_after(std::size_t count) {
+  for (std::size_t i = count; i < all_.size(); ++i)
+    count_ -= static_cast<std::uint64_t>(all_[i].tensor.numel());
+  all_.resize(count);
+}
+
 void Parameters::freeze() {
   const at::NoGradGuard no_gradient;
   for (const MatrixPtr& matrix : matrices_) matrix->freeze();
@@ -193,12 +219,14 @@ Linear::Linear(Parameters& parameters, const std::string& name, std::int64_t in,
 }
 
 Linear::Linear(MatrixPtr tied) : weight(std::move(tied)) {
-  weight->pack_when_frozen();
+  weight->used_by_linear();
 }
 
 Embedding::Embedding(Parameters& parameters, const std::string& name, std::int64_t vocab,
                      std::int64_t width, const Init& init)
-    : weight(parameters.add_matrix(name + ".weight", vocab, width, init)) {}
+    : weight(parameters.add_matrix(name + ".weight", vocab, width, init)) {
+  weight->used_by_embedding();
+}
 
 LayerNorm::LayerNorm(Parameters& parameters, const std::string& name, std::int64_t width,
                      double small)

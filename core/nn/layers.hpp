@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -44,6 +45,13 @@ struct Init {
   double scale = 0;
 };
 
+/// A change of a matrix that takes few numbers: W + scale * up down (LoRA, Hu et al. 2021).
+struct LowRank {
+  Tensor down;  ///< [rank, in]
+  Tensor up;    ///< [out, rank]
+  double scale = 1;
+};
+
 /// Weights that rows are multiplied by or looked up in // [out, in]. Layers that are tied share
 /// one. Frozen, they may be packed in parts, one below another, each with its own storage.
 class Matrix {
@@ -71,11 +79,23 @@ class Matrix {
   void adopt(std::vector<kernels::PackedWeights> parts);
   /// Called by layers that multiply.
   void pack_when_frozen() { multiplied_ = true; }
+  /// Whether all that uses it is multiply(): the only ones that may be given a change.
+  bool may_change() const { return linear_ && !looked_up_; }
+  void used_by_linear() { multiplied_ = linear_ = true; }
+  void used_by_embedding() { looked_up_ = true; }
+
+  /// A change that training is to find; multiply() adds it. Borrowed tensors, thawed weights.
+  void set_change(LowRank change) { change_ = std::move(change); }
+  /// Adds the change to the thawed weights and forgets it. Its sums have one fixed order.
+  void merge_change();
 
  private:
   void read_row(std::size_t row, std::span<float> out) const;
   Tensor weight_;
+  std::optional<LowRank> change_;
   bool multiplied_ = false;
+  bool linear_ = false;
+  bool looked_up_ = false;
   bool frozen_ = false;
   std::vector<kernels::PackedWeights> parts_;
 };
@@ -90,6 +110,13 @@ class Parameters {
   MatrixPtr add_matrix(std::string name, std::int64_t out, std::int64_t in, const Init& init);
   const std::vector<Parameter>& all() const { return all_; }
   std::uint64_t count() const { return count_; }  ///< floats in total
+  /// Those that training changes: whose tensors require a gradient.
+  std::vector<Parameter> trained() const;
+
+  /// What is added from now on is drawn from this seed.
+  void draw_from(std::uint64_t seed) { generator_ = at::detail::createCPUGenerator(seed); }
+  /// Forgets what was added after the first `count`, as once it is a part of the others.
+  void forget_after(std::size_t count);
 
   /// Makes the matrices ready for inference, or for training and saving again. Values are kept.
   void freeze();

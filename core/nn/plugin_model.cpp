@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 
 #include "core/error.hpp"
 
@@ -22,11 +23,14 @@ std::string_view view_of(trellis_span span) {
   return {span.data, span.size};
 }
 
-std::vector<TextExample> examples_of(const trellis_example* examples, std::size_t count) {
+// `given` may be null.
+std::vector<TextExample> examples_of(const trellis_example* examples, std::size_t count,
+                                     const std::size_t* given) {
   std::vector<TextExample> all;
   all.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
-    all.push_back({view_of(examples[i].source), view_of(examples[i].target)});
+    all.push_back({view_of(examples[i].source), view_of(examples[i].target),
+                   given != nullptr ? std::min(given[i], examples[i].target.size) : 0});
   }
   return all;
 }
@@ -52,6 +56,18 @@ void check_published_type(const std::string& plugin, const std::vector<std::stri
   throw Error(Fault::usage, fmt::format("{}: holds a model of the type \"{}\", the plugin {} reads "
                                         "{}; `trellis plugins list` names the others",
                                         folder.string(), type, plugin, supported));
+}
+
+nlohmann::json settings_of_tuning(const nlohmann::json& descriptions, const LanguageModel& loaded,
+                                  nlohmann::json given) {
+  for (const nlohmann::json& setting : descriptions) {
+    const std::string group = setting.value("group", "");
+    if (group != "architecture" && group != "tokenizer") continue;
+    const std::string name = setting.at("name");
+    given.erase(name);
+    if (!loaded.is_published()) given[name] = loaded.settings().at(name);
+  }
+  return given;
 }
 
 SdkModel::SdkModel(LanguageModel model) : model_(std::move(model)) {
@@ -111,9 +127,13 @@ void SdkModel::train(const trellis_train_request& request) {
     const auto line = to_json(point).dump();
     return request.on_point(request.context, line.data(), line.size()) == 0;
   };
-  model_.train(examples_of(request.train, request.train_count),
-               examples_of(request.valid, request.valid_count), request.folder, request.seed,
-               on_point, world);
+  // A host of an older ABI has a shorter struct.
+  const bool knows_given = request.struct_size >= offsetof(trellis_train_request, valid_given) +
+                                                      sizeof request.valid_given;
+  model_.train(
+      examples_of(request.train, request.train_count, knows_given ? request.train_given : nullptr),
+      examples_of(request.valid, request.valid_count, knows_given ? request.valid_given : nullptr),
+      request.folder, request.seed, on_point, world);
 }
 
 void SdkModel::save(const std::filesystem::path& folder) const {

@@ -46,6 +46,11 @@ class SdkModel : public sdk::Model,
   LanguageModel model_;
 };
 
+/// What is given to a model that is trained further: the settings of architecture and tokenizer are
+/// those of the `loaded` model, and a published one has none of them. `descriptions`: the plugin's.
+nlohmann::json settings_of_tuning(const nlohmann::json& descriptions, const LanguageModel& loaded,
+                                  nlohmann::json given);
+
 /// Throws Error(usage) unless the plugin knows published models of this type.
 void check_published_type(const std::string& plugin, const std::vector<std::string>& known,
                           const std::string& type, const std::filesystem::path& folder);
@@ -59,33 +64,55 @@ struct PluginModel {
   }
 
   static std::unique_ptr<sdk::Model> create(const sdk::Json& settings) {
-    return std::make_unique<SdkModel>(
-        LanguageModel(id(), settings, Plugin::architecture(settings)));
-  }
-
-  static std::unique_ptr<sdk::Model> load(const std::filesystem::path& folder) {
-    if (formats::is_checkpoint(folder)) return load_published(folder);
-    const auto settings = LanguageModel::saved_settings(id(), folder);
-    LanguageModel model(id(), settings, Plugin::architecture(settings));
-    model.load(folder);
+    const std::string base = settings.at("init_from");
+    if (base.empty())
+      return std::make_unique<SdkModel>(
+          LanguageModel(id(), settings, Plugin::architecture(settings)));
+    LanguageModel model = open(base);
+    model.tune(settings_of_tuning(Plugin::description().at("settings"), model, settings), base);
     return std::make_unique<SdkModel>(std::move(model));
   }
 
+  static std::unique_ptr<sdk::Model> load(const std::filesystem::path& folder) {
+    return std::make_unique<SdkModel>(open(folder));
+  }
+
  private:
+  static LanguageModel open(const std::filesystem::path& path) {
+    if (formats::is_checkpoint(path)) return open_published(path);
+    const SavedModel saved = read_saved_model(id(), path);
+    if (saved.base) {
+      LanguageModel model = open(find_base(saved));
+      model.load_changes(saved);
+      return model;
+    }
+    if (!saved.published.is_null()) return open_tuned(saved);
+    LanguageModel model(id(), saved.settings, Plugin::architecture(saved.settings));
+    model.load(saved);
+    return model;
+  }
+
   static std::vector<std::string> published_types() {
     if constexpr (requires { Plugin::published_types(); }) return Plugin::published_types();
     return {};
   }
 
-  static std::unique_ptr<sdk::Model> load_published(const std::filesystem::path& folder) {
-    check_published_type(id(), published_types(), formats::checkpoint_type(folder), folder);
-    if constexpr (requires { Plugin::published_types(); }) {
-      formats::Checkpoint checkpoint = formats::open_checkpoint(folder);
-      PublishedModel published = Plugin::published(checkpoint.reader());
-      return std::make_unique<SdkModel>(
-          LanguageModel::from_published(id(), std::move(checkpoint), std::move(published)));
-    }
-    return nullptr;
+  static LanguageModel open_published(const std::filesystem::path& path) {
+    check_published_type(id(), published_types(), formats::checkpoint_type(path), path);
+    formats::Checkpoint checkpoint = formats::open_checkpoint(path);
+    PublishedModel published = make_published(checkpoint.reader());
+    return LanguageModel::from_published(id(), std::move(checkpoint), std::move(published));
+  }
+
+  static LanguageModel open_tuned(const SavedModel& saved) {
+    const formats::ConfigReader config(saved.published, saved.folder / "model.json");
+    check_published_type(id(), published_types(), config.text({"model_type"}), saved.folder);
+    return LanguageModel::from_tuned(id(), saved, make_published(config));
+  }
+
+  static PublishedModel make_published(const formats::ConfigReader& config) {
+    if constexpr (requires { Plugin::published_types(); }) return Plugin::published(config);
+    return {};  // not reached: no type was known
   }
 
   static std::string id() { return Plugin::description().at("id").template get<std::string>(); }

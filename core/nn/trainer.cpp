@@ -14,9 +14,9 @@
 namespace trellis::nn {
 namespace {
 
-std::vector<std::size_t> sizes_of(const Network& network) {
+std::vector<std::size_t> sizes_of(ParameterList parameters) {
   std::vector<std::size_t> sizes;
-  for (const Parameter& parameter : network.parameters.all())
+  for (const Parameter& parameter : parameters)
     sizes.push_back(static_cast<std::size_t>(parameter.tensor.numel()));
   return sizes;
 }
@@ -64,6 +64,7 @@ class Run {
         options_(options),
         job_(job),
         world_(world),
+        trained_(network.parameters.trained()),
         updater_(network, options.optimizer),
         batching_{options.batch_tokens, job.context, job.seed} {}
 
@@ -84,6 +85,7 @@ class Run {
   const TrainingOptions& options_;
   const TrainingJob& job_;
   const TrainingWorld& world_;
+  std::vector<Parameter> trained_;
   Updater updater_;
   BatchOptions batching_;
   ScheduleOptions schedule_;
@@ -124,12 +126,11 @@ bool Run::resume() {
         Fault::bad_data,
         job_.checkpoint.string() + ": its training state cannot be read; delete it to start anew");
   }
-  load_weights(network_.parameters, file, "weights/", job_.checkpoint);
-  load_arrays(network_.parameters, file, "first/", job_.checkpoint, updater_.optimizer.first);
+  load_weights(trained_, file, "weights/", job_.checkpoint);
+  load_arrays(trained_, file, "first/", job_.checkpoint, updater_.optimizer.first);
   if (!updater_.optimizer.second.empty())
-    load_arrays(network_.parameters, file, "second/", job_.checkpoint, updater_.optimizer.second);
-  if (json.value("has_best", false))
-    load_arrays(network_.parameters, file, "best/", job_.checkpoint, best_);
+    load_arrays(trained_, file, "second/", job_.checkpoint, updater_.optimizer.second);
+  if (json.value("has_best", false)) load_arrays(trained_, file, "best/", job_.checkpoint, best_);
   return true;
 }
 
@@ -140,11 +141,11 @@ void Run::save() {
                                {"progress", progress},
                                {"optimizer_steps", updater_.optimizer.steps},
                                {"has_best", !best_.empty()}};
-  std::vector<formats::TensorToWrite> tensors = views(network_.parameters, "weights/");
+  std::vector<formats::TensorToWrite> tensors = views(trained_, "weights/");
   for (const auto& [prefix, arrays] :
        {std::pair("first/", &updater_.optimizer.first),
         std::pair("second/", &updater_.optimizer.second), std::pair("best/", &best_)}) {
-    auto more = views(network_.parameters, prefix, *arrays);
+    auto more = views(trained_, prefix, *arrays);
     std::move(more.begin(), more.end(), std::back_inserter(tensors));
   }
   formats::write_safetensors(job_.checkpoint, tensors, {{"training", json.dump()}});
@@ -195,7 +196,7 @@ bool Run::validate() {
   if (loss < progress_.best_loss) {
     progress_.best_loss = loss;
     progress_.worse = 0;
-    best_ = copy_weights(network_.parameters);
+    best_ = copy_weights(trained_);
   } else {
     ++progress_.worse;
   }
@@ -229,22 +230,23 @@ TrainingEnd Run::run() {
     if (stop || progress_.step % options_.checkpoint_every == 0) save();
     if (stop) return TrainingEnd::stopped;
   }
-  if (!best_.empty()) set_weights(network_.parameters, best_);
+  if (!best_.empty()) set_weights(trained_, best_);
   return TrainingEnd::converged;
 }
 
 }  // namespace
 
 Updater::Updater(Network& network, const OptimizerOptions& options)
-    : optimizer(options, sizes_of(network)), network_(network) {
-  for (const Parameter& parameter : network.parameters.all())
-    parameters_.push_back({values_of(parameter.tensor), {}});
+    : optimizer(options, sizes_of(network.parameters.trained())),
+      network_(network),
+      trained_(network.parameters.trained()) {
+  for (const Parameter& parameter : trained_) updates_.push_back({values_of(parameter.tensor), {}});
 }
 
 Updater::Outcome Updater::update(std::span<const Batch> batches, double rate,
                                  double label_smoothing, double clip_norm,
                                  std::uint64_t dropout_seed) {
-  for (const Parameter& parameter : network_.parameters.all())
+  for (const Parameter& parameter : trained_)
     parameter.tensor.mutable_grad() = Tensor();  // backward() then hands its own over, uncopied
   Outcome outcome;
   const auto count = static_cast<double>(batches.size());
@@ -256,15 +258,15 @@ Updater::Outcome Updater::update(std::span<const Batch> batches, double rate,
     loss.backward();
     outcome.loss += static_cast<double>(loss.item<float>());
   }
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const Tensor& tensor = network_.parameters.all()[i].tensor;
-    parameters_[i].gradient = {};
+  for (std::size_t i = 0; i < updates_.size(); ++i) {
+    const Tensor& tensor = trained_[i].tensor;
+    updates_[i].gradient = {};
     if (!tensor.grad().defined()) continue;
     if (!tensor.grad().is_contiguous()) tensor.mutable_grad() = tensor.grad().contiguous();
-    parameters_[i].gradient = values_of(tensor.grad());
+    updates_[i].gradient = values_of(tensor.grad());
   }
-  outcome.gradient_norm = gradient_norm(parameters_);
-  optimizer.step(parameters_, rate, clip_factor(outcome.gradient_norm, clip_norm));
+  outcome.gradient_norm = gradient_norm(updates_);
+  optimizer.step(updates_, rate, clip_factor(outcome.gradient_norm, clip_norm));
   return outcome;
 }
 

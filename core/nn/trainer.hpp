@@ -48,7 +48,7 @@ struct TrainingJob {
   std::function<bool(const TrainingPoint&)> on_point;  ///< false asks to stop
 };
 
-/// Weights, gradients and the optimizer's memory of one network.
+/// Weights, gradients and the optimizer's memory of what is trained of one network.
 class Updater {
  public:
   Updater(Network& network, const OptimizerOptions& options);
@@ -66,14 +66,15 @@ class Updater {
 
  private:
   Network& network_;
-  std::vector<ParameterUpdate> parameters_;
+  std::vector<Parameter> trained_;
+  std::vector<ParameterUpdate> updates_;
 };
 
 enum class TrainingEnd { converged, stopped };
 
-/// Trains the network in place; at the end it holds the best weights. When it was stopped, the
-/// checkpoint was written and the weights are those of the last update. Throws Error(plugin) when
-/// the loss is no longer finite.
+/// Trains in place those parameters of the network that require a gradient; at the end it holds the
+/// best weights. When it was stopped, the checkpoint was written and the weights are those of the
+/// last update. Throws Error(plugin) when the loss is no longer finite.
 TrainingEnd train(Network& network, const TrainingOptions& options, const TrainingJob& job,
                   const TrainingWorld& world);
 

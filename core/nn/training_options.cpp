@@ -1,7 +1,5 @@
 #include "core/nn/training_options.hpp"
 
-#include "core/error.hpp"
-
 namespace trellis::nn {
 namespace {
 
@@ -31,16 +29,6 @@ nlohmann::json setting(const std::string& name, const std::string& type, const s
           {"group", group},
           {"default", default_value},
           {"summary", summary}};
-}
-
-template <typename T>
-T get(const nlohmann::json& settings, const char* name) {
-  try {
-    return settings.at(name).get<T>();
-  } catch (const nlohmann::json::exception&) {
-    throw Error(Fault::usage, std::string("setting ") + name +
-                                  " is missing or of the wrong type; give it in the model's table");
-  }
 }
 
 }  // namespace
@@ -88,6 +76,19 @@ nlohmann::json choice_setting(const std::string& name, const std::string& group,
   return json;
 }
 
+nlohmann::json list_setting(const std::string& name, const std::string& group,
+                            const std::vector<std::string>& default_value,
+                            const std::string& summary) {
+  return setting(name, "list", group, default_value, summary);
+}
+
+nlohmann::json model_setting(const std::string& name, const std::string& group,
+                             const std::string& summary) {
+  nlohmann::json json = setting(name, "string", group, "", summary);
+  json["format"] = "model";
+  return json;
+}
+
 nlohmann::json tokenizer_settings() {
   const std::string group = "tokenizer";
   return nlohmann::json::array(
@@ -106,6 +107,8 @@ nlohmann::json training_settings(const TrainingDefaults& defaults) {
        integer_setting("max_steps", kTraining, 0, 0, kMany, "Updates at most; 0 for no limit."),
        integer_setting("batch_tokens", kTraining, 4096, 1, kMany,
                        "Rows times longest row of a batch, padding included."),
+       integer_setting("max_sequence_tokens", kTraining, 0, 0, kMany,
+                       "Longer training sequences are cut; 0 for the model's context."),
        integer_setting("accumulate", kTraining, 1, 1, 1000,
                        "Batches whose gradients are averaged for one update."),
        choice_setting("optimizer", kTraining, "adamw", {"adam", "adamw", "sgd"},
@@ -141,34 +144,35 @@ nlohmann::json training_settings(const TrainingDefaults& defaults) {
 
 text::TokenizerOptions tokenizer_options(const nlohmann::json& settings) {
   text::TokenizerOptions options;
-  options.kind = get<std::string>(settings, "tokenizer");
-  options.vocab_size = get<std::size_t>(settings, "vocab_size");
-  options.minimum_count = get<std::size_t>(settings, "minimum_count");
-  options.lowercase = get<bool>(settings, "lowercase");
+  options.kind = setting_value<std::string>(settings, "tokenizer");
+  options.vocab_size = setting_value<std::size_t>(settings, "vocab_size");
+  options.minimum_count = setting_value<std::size_t>(settings, "minimum_count");
+  options.lowercase = setting_value<bool>(settings, "lowercase");
   return options;
 }
 
 TrainingOptions training_options(const nlohmann::json& settings) {
   TrainingOptions options;
-  options.epochs = get<std::uint64_t>(settings, "epochs");
-  options.max_steps = get<std::uint64_t>(settings, "max_steps");
-  options.batch_tokens = get<std::size_t>(settings, "batch_tokens");
-  options.accumulate = get<std::uint64_t>(settings, "accumulate");
-  options.optimizer.kind = optimizer_from_name(get<std::string>(settings, "optimizer"));
-  options.optimizer.weight_decay = get<double>(settings, "weight_decay");
-  options.optimizer.momentum = get<double>(settings, "momentum");
-  options.optimizer.beta1 = get<double>(settings, "beta1");
-  options.optimizer.beta2 = get<double>(settings, "beta2");
-  options.schedule.kind = schedule_from_name(get<std::string>(settings, "schedule"));
-  options.schedule.base = get<double>(settings, "learning_rate");
-  options.schedule.warmup = get<std::uint64_t>(settings, "warmup_steps");
-  options.clip_norm = get<double>(settings, "clip_norm");
-  options.label_smoothing = get<double>(settings, "label_smoothing");
-  options.dropout = get<double>(settings, "dropout");
-  options.patience = get<std::uint64_t>(settings, "patience");
-  options.valid_every = get<std::uint64_t>(settings, "valid_every");
-  options.report_every = get<std::uint64_t>(settings, "report_every");
-  options.checkpoint_every = get<std::uint64_t>(settings, "checkpoint_every");
+  options.epochs = setting_value<std::uint64_t>(settings, "epochs");
+  options.max_steps = setting_value<std::uint64_t>(settings, "max_steps");
+  options.batch_tokens = setting_value<std::size_t>(settings, "batch_tokens");
+  options.accumulate = setting_value<std::uint64_t>(settings, "accumulate");
+  options.optimizer.kind = optimizer_from_name(setting_value<std::string>(settings, "optimizer"));
+  options.optimizer.weight_decay = setting_value<double>(settings, "weight_decay");
+  options.optimizer.momentum = setting_value<double>(settings, "momentum");
+  options.optimizer.beta1 = setting_value<double>(settings, "beta1");
+  options.optimizer.beta2 = setting_value<double>(settings, "beta2");
+  options.schedule.kind = schedule_from_name(setting_value<std::string>(settings, "schedule"));
+  options.schedule.base = setting_value<double>(settings, "learning_rate");
+  options.schedule.warmup = setting_value<std::uint64_t>(settings, "warmup_steps");
+  options.clip_norm = setting_value<double>(settings, "clip_norm");
+  options.label_smoothing = setting_value<double>(settings, "label_smoothing");
+  options.dropout = setting_value<double>(settings, "dropout");
+  options.patience = setting_value<std::uint64_t>(settings, "patience");
+  options.valid_every = setting_value<std::uint64_t>(settings, "valid_every");
+  options.report_every = setting_value<std::uint64_t>(settings, "report_every");
+  options.checkpoint_every = setting_value<std::uint64_t>(settings, "checkpoint_every");
+  options.max_sequence_tokens = setting_value<std::size_t>(settings, "max_sequence_tokens");
   return options;
 }
 

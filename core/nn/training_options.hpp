@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.hpp"
 #include "core/nn/optimizer.hpp"
 #include "core/nn/schedule.hpp"
 #include "core/text/tokenizer.hpp"
@@ -27,6 +28,7 @@ struct TrainingOptions {
   std::uint64_t valid_every = 0;    ///< updates; 0: once an epoch
   std::uint64_t report_every = 10;  ///< updates a point of the training curve
   std::uint64_t checkpoint_every = 200;  ///< updates; a run that is stopped writes one too
+  std::size_t max_sequence_tokens = 0;   ///< longer sequences are cut; 0: at the context
 };
 
 /// Defaults that fit one model better than another.
@@ -59,12 +61,34 @@ nlohmann::json choice_setting(const std::string& name, const std::string& group,
                               const std::string& default_value,
                               const std::vector<std::string>& choices, const std::string& summary);
 
+/// A list of texts.
+nlohmann::json list_setting(const std::string& name, const std::string& group,
+                            const std::vector<std::string>& default_value,
+                            const std::string& summary);
+/// A model that the host finds: a path, or the label or id of one that was trained before.
+nlohmann::json model_setting(const std::string& name, const std::string& group,
+                             const std::string& summary);
+
 /// The entries of the groups "tokenizer" and "training".
 nlohmann::json tokenizer_settings();
 nlohmann::json training_settings(const TrainingDefaults& defaults);
 
+/// One setting of complete ones. Throws Error(usage) when it is missing or of the wrong type.
+template <typename T>
+T setting_value(const nlohmann::json& settings, const char* name);
+
 /// From complete settings, as the host passes them. Throws Error(usage) for a missing one.
 text::TokenizerOptions tokenizer_options(const nlohmann::json& settings);
 TrainingOptions training_options(const nlohmann::json& settings);
+
+template <typename T>
+T setting_value(const nlohmann::json& settings, const char* name) {
+  try {
+    return settings.at(name).get<T>();
+  } catch (const nlohmann::json::exception&) {
+    throw Error(Fault::usage, std::string("setting ") + name +
+                                  " is missing or of the wrong type; give it in the model's table");
+  }
+}
 
 }  // namespace trellis::nn

@@ -1,26 +1,47 @@
 #include "core/nn/weights.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/nn/tensor_names.hpp"
 
 namespace trellis::nn {
 namespace {
 
 using formats::SafetensorsFile;
+using formats::StoredTensor;
 using formats::TensorToWrite;
 
-const formats::StoredTensor& find(const SafetensorsFile& file, const Parameter& parameter,
-                                  const std::string& prefix, const std::filesystem::path& path) {
-  const std::string name = prefix + parameter.name;
-  const auto found = file.tensors.find(name);
-  if (found == file.tensors.end())
-    throw Error(Fault::bad_data, path.string() + ": has no tensor \"" + name +
-                                     "\": it was written for another model");
-  if (!std::ranges::equal(found->second.shape, parameter.shape))
-    throw Error(Fault::bad_data,
-                path.string() + ": tensor \"" + name + "\" has another shape than this model's");
-  return found->second;
+// The tensors of all parameters, in their order.
+std::vector<const StoredTensor*> find_all(ParameterList parameters, const SafetensorsFile& file,
+                                          const std::string& prefix,
+                                          const std::filesystem::path& path) {
+  std::vector<const StoredTensor*> tensors;
+  std::vector<std::string> missing;
+  std::vector<std::string> wrong;
+  for (const Parameter& parameter : parameters) {
+    const auto found = file.tensors.find(prefix + parameter.name);
+    if (found == file.tensors.end()) {
+      missing.push_back(parameter.name);
+    } else if (!std::ranges::equal(found->second.shape, parameter.shape)) {
+      wrong.push_back(fmt::format("{} {} where {} is needed", parameter.name,
+                                  formats::shape_text(found->second.shape),
+                                  formats::shape_text(parameter.shape)));
+    } else {
+      tensors.push_back(&found->second);
+    }
+  }
+  std::vector<std::string> problems;
+  if (!missing.empty()) problems.push_back("missing: " + list_names(missing));
+  if (!wrong.empty())
+    problems.push_back(fmt::format("of another shape: {}", fmt::join(wrong, ", ")));
+  if (!problems.empty())
+    throw Error(Fault::bad_data, fmt::format("{}: was written for another model; {}", path.string(),
+                                             fmt::join(problems, "; ")));
+  return tensors;
 }
 
 }  // namespace
@@ -29,48 +50,49 @@ std::span<float> values_of(const Tensor& tensor) {
   return {tensor.data_ptr<float>(), static_cast<std::size_t>(tensor.numel())};
 }
 
-WeightArrays copy_weights(const Parameters& parameters) {
+WeightArrays copy_weights(ParameterList parameters) {
   WeightArrays weights;
-  for (const Parameter& parameter : parameters.all()) {
+  for (const Parameter& parameter : parameters) {
     const auto values = values_of(parameter.tensor);
     weights.emplace_back(values.begin(), values.end());
   }
   return weights;
 }
 
-void set_weights(const Parameters& parameters, const WeightArrays& weights) {
+void set_weights(ParameterList parameters, const WeightArrays& weights) {
   for (std::size_t i = 0; i < weights.size(); ++i)
-    std::ranges::copy(weights[i], values_of(parameters.all()[i].tensor).begin());
+    std::ranges::copy(weights[i], values_of(parameters[i].tensor).begin());
 }
 
-std::vector<TensorToWrite> views(const Parameters& parameters, const std::string& prefix) {
+std::vector<TensorToWrite> views(ParameterList parameters, const std::string& prefix) {
   std::vector<TensorToWrite> result;
-  for (const Parameter& parameter : parameters.all())
+  for (const Parameter& parameter : parameters)
     result.push_back({prefix + parameter.name, parameter.shape, values_of(parameter.tensor)});
   return result;
 }
 
-std::vector<TensorToWrite> views(const Parameters& parameters, const std::string& prefix,
+std::vector<TensorToWrite> views(ParameterList parameters, const std::string& prefix,
                                  const WeightArrays& arrays) {
   std::vector<TensorToWrite> result;
   for (std::size_t i = 0; i < arrays.size(); ++i)
-    result.push_back({prefix + parameters.all()[i].name, parameters.all()[i].shape, arrays[i]});
+    result.push_back({prefix + parameters[i].name, parameters[i].shape, arrays[i]});
   return result;
 }
 
-void load_weights(const Parameters& parameters, const SafetensorsFile& file,
-                  const std::string& prefix, const std::filesystem::path& path) {
-  for (const Parameter& parameter : parameters.all())
-    formats::copy_values(find(file, parameter, prefix, path), values_of(parameter.tensor));
+void load_weights(ParameterList parameters, const SafetensorsFile& file, const std::string& prefix,
+                  const std::filesystem::path& path) {
+  const auto tensors = find_all(parameters, file, prefix, path);
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    formats::copy_values(*tensors[i], values_of(parameters[i].tensor));
 }
 
-void load_arrays(const Parameters& parameters, const SafetensorsFile& file,
-                 const std::string& prefix, const std::filesystem::path& path,
-                 WeightArrays& arrays) {
+void load_arrays(ParameterList parameters, const SafetensorsFile& file, const std::string& prefix,
+                 const std::filesystem::path& path, WeightArrays& arrays) {
+  const auto tensors = find_all(parameters, file, prefix, path);
   arrays.clear();
-  for (const Parameter& parameter : parameters.all()) {
-    arrays.emplace_back(static_cast<std::size_t>(parameter.tensor.numel()));
-    formats::copy_values(find(file, parameter, prefix, path), arrays.back());
+  for (const StoredTensor* tensor : tensors) {
+    arrays.emplace_back(formats::element_count(tensor->shape));
+    formats::copy_values(*tensor, arrays.back());
   }
 }
 

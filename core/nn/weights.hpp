@@ -14,21 +14,24 @@ namespace trellis::nn {
 /// The memory of a parameter; borrowed.
 std::span<float> values_of(const Tensor& tensor);
 
+/// All of a network's parameters, or some of them. Thawed.
+using ParameterList = std::span<const Parameter>;
+
 /// One array for each parameter.
 using WeightArrays = std::vector<std::vector<float>>;
-WeightArrays copy_weights(const Parameters& parameters);
-void set_weights(const Parameters& parameters, const WeightArrays& weights);
+WeightArrays copy_weights(ParameterList parameters);
+void set_weights(ParameterList parameters, const WeightArrays& weights);
 
 /// Views for writing, named prefix + parameter; `arrays` holds one array for each parameter.
-std::vector<formats::TensorToWrite> views(const Parameters& parameters, const std::string& prefix);
-std::vector<formats::TensorToWrite> views(const Parameters& parameters, const std::string& prefix,
+std::vector<formats::TensorToWrite> views(ParameterList parameters, const std::string& prefix);
+std::vector<formats::TensorToWrite> views(ParameterList parameters, const std::string& prefix,
                                           const WeightArrays& arrays);
 
-/// Fills all parameters from the tensors named prefix + parameter. Throws Error(bad_data) naming
-/// the file when one is missing or has another shape.
-void load_weights(const Parameters& parameters, const formats::SafetensorsFile& file,
+/// Fills the parameters from the tensors named prefix + parameter. Throws Error(bad_data) with one
+/// line that names the file and every tensor that is missing or has another shape.
+void load_weights(ParameterList parameters, const formats::SafetensorsFile& file,
                   const std::string& prefix, const std::filesystem::path& path);
-void load_arrays(const Parameters& parameters, const formats::SafetensorsFile& file,
+void load_arrays(ParameterList parameters, const formats::SafetensorsFile& file,
                  const std::string& prefix, const std::filesystem::path& path,
                  WeightArrays& arrays);
 

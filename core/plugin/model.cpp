@@ -267,8 +267,16 @@ void Model::train(std::span<const TrainingExample> train, std::span<const Traini
     }
     return borrowed;
   };
+  const auto given_of = [](std::span<const TrainingExample> examples) {
+    std::vector<std::size_t> given;
+    given.reserve(examples.size());
+    for (const auto& example : examples) given.push_back(example.given);
+    return given;
+  };
   const auto train_spans = borrow(train);
   const auto valid_spans = borrow(valid);
+  const auto train_given = given_of(train);
+  const auto valid_given = given_of(valid);
   const std::string folder_text = folder.string();
   trellis_train_request request{};
   request.struct_size = sizeof request;
@@ -276,6 +284,8 @@ void Model::train(std::span<const TrainingExample> train, std::span<const Traini
   request.train_count = train_spans.size();
   request.valid = valid_spans.data();
   request.valid_count = valid_spans.size();
+  request.train_given = train_given.data();
+  request.valid_given = valid_given.data();
   request.folder = folder_text.c_str();
   request.seed = seed;
   // An exception must not cross the plugin's frames: it is kept and thrown again afterwards.

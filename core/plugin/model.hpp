@@ -52,6 +52,7 @@ std::size_t context_used(const ModelFacts& facts, const PromptTokens& prompt);
 struct TrainingExample {
   std::string source;
   std::string target;
+  std::size_t given = 0;  ///< bytes at the target's beginning that are a prompt: not learned
 };
 
 /// Attention of one layer, teacher-forced; every row sums to one.

@@ -25,8 +25,8 @@ struct Setting {
   std::string divides;  ///< the integer setting that this one must divide, or empty
   std::string at_most;  ///< the setting that this one must not exceed, or empty
   std::string group;
-  /// "path": a file or folder, relative to the config that names it; "model": the label of another
-  /// model of the config, or a path to one.
+  /// "path": files or folders, relative to the config that names them; "model": a path, or the label
+  /// or id of another model
   std::string format;
   std::string summary;
 };

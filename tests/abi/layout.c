@@ -100,7 +100,9 @@ MEMBER(trellis_train_request, folder, 40);
 MEMBER(trellis_train_request, seed, 48);
 MEMBER(trellis_train_request, context, 56);
 MEMBER(trellis_train_request, on_point, 64);
-SIZE(trellis_train_request, 72);
+MEMBER(trellis_train_request, train_given, 72);
+MEMBER(trellis_train_request, valid_given, 80);
+SIZE(trellis_train_request, 88);
 
 MEMBER(trellis_model_train, struct_size, 0);
 MEMBER(trellis_model_train, train, 8);

@@ -121,8 +121,8 @@ typedef struct trellis_plugin_entry_v1 {
  *       "at_most": "experts",              optional: one of its type that it must not exceed
  *       "group": "architecture",           optional heading; models: architecture, tokenizer,
  *                                          training
- *       "format": "path",                  optional, for strings: a file or folder that must exist;
- *                                          the host makes it absolute; empty text means none
+ *       "format": "path",                  optional, for strings and lists: what must exist and is
+ *                                          made absolute; "model": also a model's label or id
  *       "summary": "one sentence"}]}
  * The host checks every setting against this before `create`, and fills in the defaults, so
  * `create` always receives a JSON object with every setting present, in range and at one with the

@@ -139,6 +139,11 @@ typedef struct trellis_train_request {
    *    "loss": nats a token, "learning_rate": x, "gradient_norm": x}
    * Nonzero asks to stop: a checkpoint is written and TRELLIS_CANCELLED is returned. */
   int32_t (*on_point)(void* context, const char* json, size_t size);
+  /* How many bytes at the beginning of each target are given, as a prompt is: read, but not
+   * learned. [train_count] and [valid_count]; null for none. Where they end, tokens end. A plugin
+   * must look at struct_size first: hosts before these members do not have them. */
+  const size_t* train_given;
+  const size_t* valid_given;
 } trellis_train_request;
 
 typedef struct trellis_model_train {

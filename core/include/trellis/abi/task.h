@@ -33,7 +33,8 @@ typedef struct trellis_task {
    *    "stop": ["\n"],             stop strings, optional
    *    "max_new_tokens": 64,       optional; a config's own limit goes first
    *    "fields": {...}}            anything scoring or a person needs, kept with the sample
-   * As training data the model learns prefix + references[0] as the target of source. */
+   * As training data the model learns prefix + references[0] as the target of source; where
+   * "fields" hold "prompted": true, the prefix is a prompt, and is read but not learned. */
   trellis_status (*example)(struct trellis_task* task, trellis_split split, uint64_t index,
                             trellis_text_sink* json, trellis_error* error);
 

@@ -50,6 +50,13 @@ class Settings {
     description_.back()["format"] = "path";
     return *this;
   }
+  /// Several of them.
+  Settings& paths(const char* name, std::vector<std::string> Options::*member,
+                  const char* summary) {
+    add(name, "list", member, {}, summary);
+    description_.back()["format"] = "path";
+    return *this;
+  }
   Settings& choice(const char* name, std::string Options::*member,
                    const std::vector<std::string>& choices, const char* summary) {
     add(name, "choice", member, {}, summary);
