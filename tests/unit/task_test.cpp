@@ -2,6 +2,8 @@
 // prompts with solved examples, subsets.
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "core/plugin/task.hpp"
 #include "core/text/unicode.hpp"
 #include "tests/abi/host.hpp"
@@ -343,6 +345,48 @@ TEST_F(TaskData, SubsetsAreChosenByField) {
               HasSubstr("none has a field \"size\""));
   EXPECT_THAT(problem("translation", lines, {{"where", {"kind"}}}),
               HasSubstr("is not of the form field=value"));
+}
+
+// Of four: twice and the first and third; of two: the first.
+TEST_F(TaskData, TrainingFilesAreMixedByTheirWeights) {
+  const auto record = [](const char* source, const char* language) {
+    return nlohmann::json{{"source", source}, {"target", "x"}, {"language", language}}.dump() +
+           "\n";
+  };
+  write_file(folder_ / "a.jsonl",
+             record("a", "en") + record("b", "en") + record("c", "en") + record("d", "en"));
+  write_file(folder_ / "b.jsonl", record("e", "en") + record("f", "de"));
+  const auto path = [&](const char* name) { return (folder_ / name).string(); };
+  const auto sources = [&](const nlohmann::json& settings) {
+    nlohmann::json all = {{"train", path("a.jsonl")}, {"train_also", {path("b.jsonl")}}};
+    all.update(settings);
+    auto task = make("translation", all);
+    std::string found;
+    std::set<std::string> ids;
+    for (std::uint64_t i = 0; i < task.count(TRELLIS_SPLIT_TRAIN); ++i) {
+      const auto example = task.example(TRELLIS_SPLIT_TRAIN, i);
+      found += example.source;
+      EXPECT_TRUE(ids.insert(example.id).second) << example.id;
+    }
+    return found;
+  };
+  EXPECT_EQ(sources({}), "abcdef");
+  EXPECT_EQ(sources({{"train_weights", {2.5, 0.5}}}),
+            "abcdabcdac"
+            "e");
+  EXPECT_EQ(sources({{"train_where", {"language=en"}}}), "abcde");
+  const auto* line = "{\"source\": \"a\", \"target\": \"x\"}\n";
+  const auto told = [&](const nlohmann::json& settings) {
+    return problem("translation", line, settings);
+  };
+  EXPECT_THAT(told({{"train_also", {path("b.jsonl")}}}),
+              HasSubstr("train_also: needs a first file"));
+  EXPECT_THAT(told({{"train", path("a.jsonl")}, {"train_weights", {1, 2}}}),
+              HasSubstr("train_weights: has 2 numbers for 1 files"));
+  EXPECT_THAT(told({{"train", path("a.jsonl")}, {"train_weights", {0}}}),
+              HasSubstr("train_weights = 0: must be a number in (0, 1000]"));
+  EXPECT_THAT(told({{"train", path("a.jsonl")}, {"train_weights", {"much"}}}),
+              HasSubstr("train_weights = \"much\": must be a number in (0, 1000]"));
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
+
 #include "core/text/lines.hpp"
 
 namespace trellis::tasks {
@@ -27,6 +29,61 @@ constexpr std::size_t kMostValues = 20;  // of a field, in a message
 const std::string& path_of(const DataOptions& options, trellis_split split) {
   const std::array paths = {&options.train, &options.valid, &options.test};
   return *paths.at(static_cast<std::size_t>(split));
+}
+
+// Those that all the conditions of a setting hold for; throws when there are none.
+void keep_subset(std::vector<Json>& examples, trellis_split split,
+                 const std::vector<std::string>& conditions) {
+  const char* setting = split == TRELLIS_SPLIT_TEST ? "where" : "train_where";
+  for (const auto& condition : conditions) {
+    const auto equals = condition.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw sdk::Failure(
+          TRELLIS_INVALID_ARGUMENT,
+          fmt::format("{}: \"{}\" is not of the form field=value", setting, condition));
+    }
+    const auto field = condition.substr(0, equals);
+    const auto value = condition.substr(equals + 1);
+    std::set<std::string> values;
+    std::erase_if(examples, [&](const Json& example) {
+      const auto fields = example.value("fields", Json::object());
+      const auto found = fields.find(field);
+      if (found == fields.end()) return true;
+      const auto text = found->is_string() ? found->get<std::string>() : found->dump();
+      if (values.size() < kMostValues) values.insert(text);
+      return text != value;
+    });
+    if (!examples.empty()) continue;
+    throw sdk::Failure(
+        TRELLIS_INVALID_ARGUMENT,
+        fmt::format("{}: no {} example has {}; {}", setting, split_name(split), condition,
+                    values.empty() ? fmt::format("none has a field \"{}\"", field)
+                                   : fmt::format("its values are: {}", fmt::join(values, ", "))));
+  }
+}
+
+constexpr double kMostPasses = 1000;
+
+void check_mixture(const DataOptions& options) {
+  if (options.train.empty() && !options.train_also.empty()) {
+    throw sdk::Failure(TRELLIS_INVALID_ARGUMENT,
+                       "train_also: needs a first file; name it by `train`");
+  }
+  const auto& weights = options.train_weights;
+  if (weights.empty()) return;
+  if (weights.size() != 1 + options.train_also.size()) {
+    throw sdk::Failure(
+        TRELLIS_INVALID_ARGUMENT,
+        fmt::format("train_weights: has {} numbers for {} files; give one for `train` "
+                    "and one for each of `train_also`",
+                    weights.size(), 1 + options.train_also.size()));
+  }
+  for (const auto& weight : weights) {
+    if (weight.is_number() && weight > 0 && weight <= kMostPasses) continue;
+    throw sdk::Failure(TRELLIS_INVALID_ARGUMENT, fmt::format("train_weights = {}: must be a number "
+                                                             "in (0, {}]",
+                                                             weight.dump(), kMostPasses));
+  }
 }
 
 }  // namespace
@@ -108,6 +165,7 @@ std::vector<Json> read_parallel(const std::string& sources, const std::string& r
 
 Examples::Examples(const DataOptions& options, const std::string& default_prompt, Read read)
     : options_(options), read_(std::move(read)) {
+  check_mixture(options_);
   if (!options_.prompt.empty()) training_prompt_.emplace(options_.prompt);
   test_prompt_ = training_prompt_;
   if (options_.shots == 0) return;
@@ -133,13 +191,10 @@ const std::vector<Json>& Examples::load(trellis_split split) {
 }
 
 std::vector<Json> Examples::read_split(trellis_split split) const {
-  const auto& path = path_of(options_, split);
-  auto examples = read_(path, split);
-  if (examples.empty()) {
-    throw sdk::Failure(TRELLIS_BAD_DATA, fmt::format("{}: holds no example", path));
-  }
-  name_examples(examples, path, split);
-  if (split == TRELLIS_SPLIT_TEST) keep_subset(examples);
+  const bool mixed = !options_.train_also.empty() || !options_.train_weights.empty();
+  auto examples = split == TRELLIS_SPLIT_TRAIN && mixed
+                      ? read_mixture()
+                      : read_file(path_of(options_, split), split);
   const auto& prompt = split == TRELLIS_SPLIT_TEST ? test_prompt_ : training_prompt_;
   auto stop = options_.stop;
   if (prompt) {
@@ -155,6 +210,40 @@ std::vector<Json> Examples::read_split(trellis_split split) const {
   return examples;
 }
 
+std::vector<Json> Examples::read_file(const std::string& path, trellis_split split) const {
+  auto examples = read_(path, split);
+  if (examples.empty()) {
+    throw sdk::Failure(TRELLIS_BAD_DATA, fmt::format("{}: holds no example", path));
+  }
+  name_examples(examples, path, split);
+  keep_subset(examples, split, split == TRELLIS_SPLIT_TEST ? options_.where : options_.train_where);
+  return examples;
+}
+
+// Every file's examples as often as its weight says; of a pass that is not whole, those at even
+// distances.
+std::vector<Json> Examples::read_mixture() const {
+  std::vector<std::string> paths = {options_.train};
+  paths.insert(paths.end(), options_.train_also.begin(), options_.train_also.end());
+  std::vector<Json> mixture;
+  for (std::size_t i = 0; i < paths.size(); ++i) {
+    const auto examples = read_file(paths[i], TRELLIS_SPLIT_TRAIN);
+    const auto& weights = options_.train_weights;
+    const double passes = weights.empty() ? 1 : weights[i].get<double>();
+    const auto count =
+        static_cast<std::size_t>(std::llround(passes * static_cast<double>(examples.size())));
+    const std::size_t whole = count - count % examples.size();
+    for (std::size_t k = 0; k < count; ++k) {
+      const std::size_t at =
+          k < whole ? k % examples.size() : (k - whole) * examples.size() / (count - whole);
+      auto& example = mixture.emplace_back(examples[at]);
+      example["id"] = fmt::format("{}.{}.{}", i + 1, k / examples.size() + 1,
+                                  example["id"].get_ref<const std::string&>());
+    }
+  }
+  return mixture;
+}
+
 std::string Examples::solved_examples(const PromptTemplate& prompt) const {
   if (options_.shots == 0) return {};
   const auto& path = options_.shots_file.empty() ? options_.train : options_.shots_file;
@@ -165,43 +254,15 @@ std::string Examples::solved_examples(const PromptTemplate& prompt) const {
                                    options_.shots));
   }
   const auto wanted = static_cast<std::size_t>(options_.shots);
-  auto examples = read_(path, TRELLIS_SPLIT_TRAIN);
+  auto examples = read_file(path, TRELLIS_SPLIT_TRAIN);
   if (examples.size() < wanted) {
     throw sdk::Failure(
         TRELLIS_INVALID_ARGUMENT,
         fmt::format("shots = {}: {} holds only {} examples", wanted, path, examples.size()));
   }
-  name_examples(examples, path, TRELLIS_SPLIT_TRAIN);
   std::string shots;
   for (std::size_t i = 0; i < wanted; ++i) shots += prompt.solved(examples[i]);
   return shots;
-}
-
-void Examples::keep_subset(std::vector<Json>& examples) const {
-  for (const auto& condition : options_.where) {
-    const auto equals = condition.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw sdk::Failure(TRELLIS_INVALID_ARGUMENT,
-                         fmt::format("where: \"{}\" is not of the form field=value", condition));
-    }
-    const auto field = condition.substr(0, equals);
-    const auto value = condition.substr(equals + 1);
-    std::set<std::string> values;
-    std::erase_if(examples, [&](const Json& example) {
-      const auto fields = example.value("fields", Json::object());
-      const auto found = fields.find(field);
-      if (found == fields.end()) return true;
-      const auto text = found->is_string() ? found->get<std::string>() : found->dump();
-      if (values.size() < kMostValues) values.insert(text);
-      return text != value;
-    });
-    if (!examples.empty()) continue;
-    throw sdk::Failure(
-        TRELLIS_INVALID_ARGUMENT,
-        fmt::format("where: no test example has {}; {}", condition,
-                    values.empty() ? fmt::format("none has a field \"{}\"", field)
-                                   : fmt::format("its values are: {}", fmt::join(values, ", "))));
-  }
 }
 
 Json common_example(const Record& record) {

@@ -51,6 +51,9 @@ std::vector<Json> read_parallel(const std::string& sources, const std::string& r
 /// The settings that all tasks share; a task derives its own from it.
 struct DataOptions {
   std::string train, valid, test;
+  std::vector<std::string> train_also;
+  std::vector<Json> train_weights;
+  std::vector<std::string> train_where;
   std::string prompt;
   std::vector<std::string> where;
   std::int64_t shots = 0;
@@ -64,6 +67,12 @@ template <typename Options>
 void declare_data(sdk::Settings<Options>& settings) {
   settings.group("data")
       .path("train", &Options::train, "Training examples.")
+      .paths("train_also", &Options::train_also, "More files of training examples.")
+      .list("train_weights", &Options::train_weights,
+            "How often the examples of `train` and of each of `train_also` are learned in an "
+            "epoch; once by default.")
+      .strings("train_where", &Options::train_where,
+               "Only training and validation examples with these values: field=value.")
       .path("valid", &Options::valid, "Validation examples.")
       .string("prompt", &Options::prompt,
               "Template of what a model is shown, with {fields} and {target}; by default the "
@@ -101,8 +110,9 @@ class Examples {
  private:
   const std::vector<Json>& load(trellis_split split);
   std::vector<Json> read_split(trellis_split split) const;
+  std::vector<Json> read_file(const std::string& path, trellis_split split) const;
+  std::vector<Json> read_mixture() const;
   std::string solved_examples(const PromptTemplate& prompt) const;
-  void keep_subset(std::vector<Json>& examples) const;
 
   DataOptions options_;
   std::optional<PromptTemplate> training_prompt_;
