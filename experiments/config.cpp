@@ -41,6 +41,9 @@ class ConfigReader {
     // Tasks first: models and strategies name them.
     for_each_table(document, "task", [&](const auto& table) { read_task(table); });
     for_each_table(document, "model", [&](const auto& table) { read_model(table); });
+    if (config_.models.empty() && !config_.notes.empty() && problems_.count() == 0) {
+      problems_.add({1, 1}, fmt::format("no model is left: {}", config_.notes.front()));
+    }
     for_each_table(document, "strategy", [&](const auto& table) { read_strategy(table); });
     check_size();
     if (problems_.count() == 0) check_fits();
@@ -234,27 +237,116 @@ class ConfigReader {
     auto head = read_head(table, Kind::model, true);
     if (head.description == nullptr) return;
     const auto position = position_of(table);
-    fs::path weights;
+    ModelSpec common;
+    common.position = position;
+    for (const auto& entry : head.rest) common.places[entry.key] = entry.position;
+    const bool optional = read_optional(head.rest);
+    const auto before_weights = problems_.count();
+    if (!read_weights(head, optional, common.weights)) return;
+    read_task_settings(head, common.task_settings);
+    check_beginning(head, !common.weights.empty() || problems_.count() != before_weights);
+    const auto settings =
+        values_.own_settings(head.rest, *head.description,
+                             {"label", "plugin", "tasks", "weights", "optional", "task_settings"});
+    const auto before = problems_.count();
+    for (const auto& combination : values_.combinations_of(settings, position)) {
+      ModelSpec spec = common;
+      spec.label = (head.label.empty() ? head.plugin : head.label) + combination.label(false);
+      spec.plugin = head.plugin;
+      spec.settings = values_.complete(head.description->settings, combination, "", position);
+      spec.tasks = head.tasks;
+      add_labelled(config_.models, std::move(spec));
+      if (problems_.count() != before) return;
+    }
+  }
+
+  bool read_optional(std::vector<Entry>& entries) {
+    bool optional = false;
+    std::erase_if(entries, [&](const Entry& entry) {
+      if (entry.key != "optional") return false;
+      if (!entry.value.is_boolean())
+        problems_.add(entry.position, "optional: must be true or false");
+      optional = entry.value == true;
+      return true;
+    });
+    return optional;
+  }
+
+  // False when the weights are not there and the experiment goes on without the model.
+  bool read_weights(Head& head, bool optional, fs::path& weights) {
+    bool left_out = false;
     std::erase_if(head.rest, [&](const Entry& entry) {
       if (entry.key != "weights") return false;
       try {
         weights = values_.resolve(values_.text_of(entry));
       } catch (const Error& error) {
-        problems_.add(entry.position, fmt::format("weights = {}", error.what()));
+        left_out = optional;
+        auto message = fmt::format("weights = {}", error.what());
+        if (!optional) {
+          problems_.add(entry.position, message);
+        } else {
+          config_.notes.push_back(fmt::format("{}: {}; the model {} is left out",
+                                              place(config_.path, entry.position), message,
+                                              head.label.empty() ? head.plugin : head.label));
+        }
       }
       return true;
     });
-    const auto settings =
-        values_.own_settings(head.rest, *head.description, {"label", "plugin", "tasks", "weights"});
-    const auto before = problems_.count();
-    for (const auto& combination : values_.combinations_of(settings, position)) {
-      add_labelled(
-          config_.models,
-          ModelSpec{(head.label.empty() ? head.plugin : head.label) + combination.label(false),
-                    head.plugin,
-                    values_.complete(head.description->settings, combination, "", position),
-                    weights, head.tasks, position});
-      if (problems_.count() != before) return;
+    return !left_out;
+  }
+
+  // `task_settings = {prompt = "...", shots = 3}`: what a model is shown, and nothing else, may
+  // differ from what the others are asked.
+  void read_task_settings(Head& head, json& settings) {
+    static const std::vector<std::string> kAllowed = {"prompt", "shots", "shots_file", "stop"};
+    std::erase_if(head.rest, [&](const Entry& entry) {
+      if (entry.key != "task_settings") return false;
+      if (!entry.value.is_object()) {
+        problems_.add(entry.position, "task_settings: must be a table, as {shots = 3}");
+        return true;
+      }
+      for (const auto& inner : entry.entries) {
+        if (std::find(kAllowed.begin(), kAllowed.end(), inner.key) == kAllowed.end()) {
+          problems_.add(inner.position, unknown_key(inner.key, "task_settings", kAllowed));
+          continue;
+        }
+        for (const auto& task : config_.tasks) {
+          if (std::find(head.tasks.begin(), head.tasks.end(), task.label) == head.tasks.end())
+            continue;
+          const auto* setting =
+              find_setting(registry_.get(Kind::task, task.plugin).settings, inner.key);
+          if (setting == nullptr) {
+            problems_.add(
+                inner.position,
+                fmt::format("task_settings: the task {} has no setting {}", task.label, inner.key));
+          } else if (auto value = values_.check(*setting, inner.value, inner.position)) {
+            settings[inner.key] = *value;
+          }
+        }
+      }
+      return true;
+    });
+  }
+
+  // A model that begins at another has that one's architecture and vocabulary.
+  void check_beginning(const Head& head, bool has_weights) {
+    const auto begins = std::find_if(head.rest.begin(), head.rest.end(), [&](const Entry& entry) {
+      const auto* setting = find_setting(head.description->settings, entry.key);
+      return setting != nullptr && setting->format == "model";
+    });
+    if (begins == head.rest.end()) return;
+    if (has_weights) {
+      problems_.add(begins->position,
+                    fmt::format("{}: a model with `weights` is not trained; leave "
+                                "one of the two out",
+                                begins->key));
+    }
+    for (const auto& entry : head.rest) {
+      const auto* setting = find_setting(head.description->settings, entry.key);
+      if (setting == nullptr) continue;
+      if (setting->group != "architecture" && setting->group != "tokenizer") continue;
+      problems_.add(entry.position, fmt::format("{}: is that of the model in {}; leave it out",
+                                                entry.key, begins->key));
     }
   }
 

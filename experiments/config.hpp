@@ -1,7 +1,8 @@
 /// An experiment as a person writes it: TOML, checked against what the plugins say of themselves.
 ///
 ///   [experiment]            name, seed, samples, limit ...
-///   [[model]]               plugin = "rnn", label, tasks, weights; all other keys are its settings
+///   [[model]]               plugin = "rnn", label, tasks, weights, optional, task_settings; all
+///                           other keys are its settings
 ///   [[strategy]]            plugin = "sample", label, tasks; its settings, and processors by id
 ///   [[task]]                plugin = "translation", label; its settings
 ///
@@ -49,6 +50,9 @@ struct ModelSpec {
   std::filesystem::path weights;   ///< empty: to be trained
   std::vector<std::string> tasks;  ///< labels
   Position position;
+  /// What its tasks' settings are for this model, such as prompt and shots.
+  nlohmann::json task_settings = nlohmann::json::object();
+  std::map<std::string, Position> places = {};  ///< of the keys that are given
 };
 
 struct ProcessorSpec {
@@ -81,6 +85,7 @@ struct Config {
   std::vector<ModelSpec> models;
   std::vector<StrategySpec> strategies;
   std::vector<TaskSpec> tasks;
+  std::vector<std::string> notes;  ///< a line for each model that was left out
 };
 
 /// What [experiment] may hold, as plugins describe their settings.

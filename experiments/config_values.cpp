@@ -62,11 +62,26 @@ std::string ValueReader::resolve(const std::string& written) const {
   return absolute.lexically_normal().string();
 }
 
+std::string ValueReader::resolve_model(const std::string& written) const {
+  const bool is_name = written.find('/') == std::string::npos &&
+                       written.find("${") == std::string::npos &&
+                       !fs::exists(fs::absolute(config_).parent_path() / written);
+  return is_name ? written : resolve(written);
+}
+
 std::optional<json> ValueReader::check(const plugin::Setting& setting, const json& value,
                                        Position position, const std::string& before) {
   try {
     json checked = plugin::check_setting(setting, value);
-    if (setting.format == "path") checked = resolve(checked.get<std::string>());
+    if (setting.format == "model") checked = resolve_model(checked.get<std::string>());
+    if (setting.format == "path" && checked.is_string()) {
+      checked = resolve(checked.get<std::string>());
+    }
+    if (setting.format == "path" && checked.is_array()) {
+      for (auto& path : checked) {
+        path = resolve(path.is_string() ? path.get<std::string>() : path.dump());
+      }
+    }
     return checked;
   } catch (const Error& error) {
     problems_.add(position, before + error.what());

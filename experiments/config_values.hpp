@@ -35,6 +35,8 @@ class ValueReader {
   /// A path as written, absolute: ${NAME} is an environment variable, and relative names are
   /// relative to the config. Throws Error(usage) for an unset variable or what does not exist.
   std::string resolve(const std::string& written) const;
+  /// The same for a model, which may also be named: by the label of another, or by an id.
+  std::string resolve_model(const std::string& written) const;
   /// The value as the setting takes it, or nothing. `before`: what the message begins with, where
   /// the key is not the setting's own name.
   std::optional<nlohmann::json> check(const plugin::Setting& setting, const nlohmann::json& value,

@@ -82,6 +82,13 @@ std::optional<ChatForm> chat_form_of_model(const fs::path& path) {
     return make_form(found->second, gguf_token(file, "tokenizer.ggml.bos_token_id"),
                      gguf_token(file, "tokenizer.ggml.eos_token_id"));
   }
+  if (fs::exists(path / "model.json")) {  // what was tuned here talks as what it began at
+    const json settings = read_object(path / "model.json").value("settings", json::object());
+    const json base = settings.is_object() ? settings.value("init_from", json()) : json();
+    if (!base.is_string() || base == "" || !fs::exists(base.get<std::string>()))
+      return std::nullopt;
+    return chat_form_of_model(base.get<std::string>());
+  }
   const json config = fs::exists(path / "tokenizer_config.json")
                           ? read_object(path / "tokenizer_config.json")
                           : json::object();

@@ -19,7 +19,8 @@ struct ChatForm {
   nlohmann::json names;  ///< "bos_token", "eos_token"
 };
 /// How a published model wants to be talked to: "chat_template" of tokenizer_config.json,
-/// chat_template.jinja, or of a GGUF file. Nothing where it has none.
+/// chat_template.jinja, or of a GGUF file; of what was tuned from one, that one's. Nothing where it
+/// has none.
 std::optional<ChatForm> chat_form_of_model(const std::filesystem::path& path);
 
 }  // namespace trellis::experiments

@@ -78,6 +78,12 @@ ModelRun::OpenTrial& ModelRun::open_trial(const std::string& id) {
   return found->second;
 }
 
+bool ModelRun::base_is_ready() const {
+  if (!model().base) return true;
+  const auto& base = context_.plan.models[*model().base];
+  return context_.store.model_is_ready(base.record.id) && std::filesystem::exists(base.folder);
+}
+
 bool ModelRun::start() {
   if (order_.empty()) return false;
   stage_.clear();
@@ -107,7 +113,9 @@ Job ModelRun::make_job() {
                                    std::filesystem::exists(model().folder));
   work.training_task = model().training_task;
   work.seed = model().record.seed;
-  for (const auto& task : context_.plan.tasks) work.tasks.push_back({task.plugin, task.settings});
+  for (std::size_t task = 0; task < context_.plan.tasks.size(); ++task) {
+    work.tasks.push_back(context_.plan.task_for(model(), task));
+  }
   work.together = together_;
   work.limit = static_cast<std::uint64_t>(options.limit);
   work.max_new_tokens = static_cast<std::uint64_t>(options.max_new_tokens);

@@ -39,6 +39,9 @@ class ModelRun {
   bool start();
   WorkerProcess& process() { return *process_; }
   bool running() const { return process_ != nullptr; }
+  std::size_t place_in_plan() const { return model_; }
+  /// Whether the model that this one begins at, if there is any, has been trained.
+  bool base_is_ready() const;
   /// When read() last saw an event or a poll of the worker's.
   double last_sign_of_life() const { return last_sign_of_life_; }
 

@@ -1,5 +1,7 @@
 #include "experiments/plan.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <unordered_map>
@@ -22,12 +24,13 @@ class Planner {
  public:
   Planner(const Config& config, const plugin::Registry& registry,
           const std::vector<TaskFacts>& facts, const std::filesystem::path& models_folder,
-          const HashPath& hash_path)
+          const HashPath& hash_path, const KnownModels& known)
       : config_(config),
         registry_(registry),
         facts_(facts),
         models_folder_(models_folder),
-        hash_path_(hash_path) {}
+        hash_path_(hash_path),
+        known_(known) {}
 
   Plan plan() {
     plan_.experiment = {config_.options.name, config_.path.string(), config_.text,
@@ -70,9 +73,15 @@ class Planner {
     json content = json::object();
     for (const auto& setting : schema) {
       if (training_only && setting.group == kEvaluation) continue;
-      content[setting.name] = setting.format == "path"
-                                  ? json(hash_of(settings.at(setting.name).get<std::string>()))
-                                  : settings.at(setting.name);
+      if (!settings.contains(setting.name)) continue;
+      json value = settings.at(setting.name);
+      if (!setting.format.empty()) {
+        if (value.is_string()) value = hash_of(value.get<std::string>());
+        if (value.is_array()) {
+          for (auto& path : value) path = hash_of(path.get<std::string>());
+        }
+      }
+      content[setting.name] = std::move(value);
     }
     return content;
   }
@@ -129,12 +138,23 @@ class Planner {
     record.seed = seed;
     model.given = !spec.weights.empty();
     json identity = {{"plugin", spec.plugin}, {"version", description.version}};
+    if (!spec.task_settings.empty()) {
+      model.task_settings = spec.task_settings;
+      const auto& schema = registry_.get(Kind::task, plan_.tasks[task].plugin).settings;
+      identity["task_settings"] = by_content(schema, spec.task_settings, false);
+    }
     if (model.given) {
       identity["weights"] = hash_of(spec.weights.string());
       model.folder = spec.weights;
       record.seed = 0;
     } else {
-      identity["settings"] = by_content(description.settings, spec.settings, false);
+      json by_name = spec.settings;
+      for (const auto& setting : description.settings) {
+        if (setting.format == "model") {
+          find_base(spec, task, setting.name, model, by_name, identity);
+        }
+      }
+      identity["settings"] = by_content(description.settings, by_name, false);
       identity["seed"] = seed;
       identity["data"] = plan_.tasks[task].data_hash;
       record.task_label = plan_.tasks[task].label;
@@ -145,6 +165,50 @@ class Planner {
     const auto [found, fresh] = model_places_.try_emplace(record.id, plan_.models.size());
     if (fresh) plan_.models.push_back(std::move(model));
     return found->second;
+  }
+
+  // A name of a model becomes its folder for the plugin, and its id in the identity, which is
+  // known before it was trained.
+  void find_base(const ModelSpec& spec, std::size_t task, const std::string& setting,
+                 PlannedModel& model, json& by_name, json& identity) {
+    const auto name = spec.settings.at(setting).get<std::string>();
+    if (name.empty() || std::filesystem::path(name).is_absolute()) return;
+    const auto base = base_of_name(spec, task, setting, name, model.record.seed);
+    model.record.settings[setting] = base.folder.string();
+    by_name[setting] = base.given ? base.folder.string() : "";
+    if (!base.given) identity["begins_at"] = base.id;
+    if (!base.given && base.place < plan_.models.size()) model.base = base.place;
+  }
+
+  KnownModel base_of_name(const ModelSpec& spec, std::size_t task, const std::string& setting,
+                          const std::string& name, std::uint64_t seed) const {
+    const auto& task_label = plan_.tasks[task].label;
+    KnownModels planned;
+    for (std::size_t i = 0; i < plan_.models.size(); ++i) {
+      const auto& model = plan_.models[i];
+      const auto& record = model.record;
+      if (record.label == spec.label) continue;  // itself, on another task
+      planned.push_back(
+          {record.id, record.label, record.task_label, record.seed, model.folder, model.given, i});
+    }
+    auto meant = meant_by_name(planned, name, task_label, seed);
+    if (meant.empty()) {
+      meant = meant_by_name(known_, name, task_label, seed);
+      for (auto& model : meant) model.place = plan_.models.size();
+    }
+    if (meant.size() == 1) return meant.front();
+    const auto position = spec.places.contains(setting) ? spec.places.at(setting) : spec.position;
+    std::string why =
+        "is neither a file or folder, nor the label of a model above, nor the label or id of one "
+        "that was trained beside this database";
+    if (meant.size() > 1) {
+      why = "means several models; give one's id:";
+      for (const auto& model : meant) {
+        why += fmt::format(" {} ({}, seed {})", model.id, model.task_label, model.seed);
+      }
+    }
+    throw Error(Fault::usage, fmt::format("{}: {} = \"{}\": {}", place(config_.path, position),
+                                          setting, name, why));
   }
 
   void add_trials(std::size_t model, std::size_t task, std::uint64_t seed) {
@@ -201,6 +265,7 @@ class Planner {
   const std::vector<TaskFacts>& facts_;
   const std::filesystem::path& models_folder_;
   const HashPath& hash_path_;
+  const KnownModels& known_;
   Plan plan_;
   std::vector<ArmDescription> arms_;
   std::map<std::string, std::string> path_hashes_;
@@ -214,10 +279,16 @@ std::uint64_t stream_of(const nlohmann::json& strategy) {
   return std::stoull(content_hash(strategy).substr(0, 16), nullptr, 16) | 1U;
 }
 
+PluginJob Plan::task_for(const PlannedModel& model, std::size_t task) const {
+  PluginJob job{tasks[task].plugin, tasks[task].settings};
+  if (!model.task_settings.is_null()) job.settings.update(model.task_settings);
+  return job;
+}
+
 Plan make_plan(const Config& config, const plugin::Registry& registry,
                const std::vector<TaskFacts>& facts, const std::filesystem::path& models_folder,
-               const HashPath& hash_path) {
-  return Planner(config, registry, facts, models_folder, hash_path).plan();
+               const HashPath& hash_path, const KnownModels& known) {
+  return Planner(config, registry, facts, models_folder, hash_path, known).plan();
 }
 
 }  // namespace trellis::experiments

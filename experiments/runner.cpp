@@ -62,11 +62,25 @@ class PlanRunner {
   void start_workers() {
     auto running =
         std::count_if(runs_.begin(), runs_.end(), [](const auto& run) { return run.running(); });
-    while (!waiting_.empty() && running < context_.options.jobs && !context_.summary.cancelled) {
-      auto* next = waiting_.front();
-      waiting_.pop_front();
-      if (next->start()) ++running;
+    while (running < context_.options.jobs && !context_.summary.cancelled) {
+      const auto next = std::find_if(waiting_.begin(), waiting_.end(),
+                                     [&](const auto* run) { return may_start(*run); });
+      if (next == waiting_.end()) break;
+      auto* run = *next;
+      waiting_.erase(next);
+      if (run->start()) ++running;
     }
+  }
+
+  // A model that begins at another waits for it, as long as it may still come.
+  bool may_start(const ModelRun& run) const {
+    if (run.base_is_ready()) return true;
+    const auto base = context_.plan.models[run.place_in_plan()].base;
+    const auto is_base = [&](const ModelRun& other) { return other.place_in_plan() == *base; };
+    return std::none_of(runs_.begin(), runs_.end(),
+                        [&](const ModelRun& other) { return is_base(other) && other.running(); }) &&
+           std::none_of(waiting_.begin(), waiting_.end(),
+                        [&](const ModelRun* other) { return is_base(*other); });
   }
 
   void attend(ModelRun& run, double now) {

@@ -60,7 +60,9 @@ class ModelVerifier {
     may_train_ = !planned.given;
     work.training_task = planned.training_task;
     work.seed = planned.record.seed;
-    for (const auto& task : plan.tasks) work.tasks.push_back({task.plugin, task.settings});
+    for (std::size_t task = 0; task < plan.tasks.size(); ++task) {
+      work.tasks.push_back(plan.task_for(planned, task));
+    }
     work.limit = static_cast<std::uint64_t>(config.options.limit);
     work.max_new_tokens = static_cast<std::uint64_t>(config.options.max_new_tokens);
     work.top_alternatives = static_cast<std::uint64_t>(config.options.top_alternatives);

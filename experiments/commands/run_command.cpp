@@ -121,7 +121,9 @@ int run(const CommandContext& context, const RunArguments& arguments) {
   const auto options = worker_options(context, config, arguments.jobs, memory);
   const auto facts = survey(config, options);
   warn_of_contamination(config, facts);
-  auto plan = make_plan(config, registry, facts, models_folder_of(database), content_hash_of_path);
+  const auto models_folder = models_folder_of(database);
+  auto plan = make_plan(config, registry, facts, models_folder, content_hash_of_path,
+                        models_of_database(database, models_folder));
   if (arguments.dry_run) {
     print_plan(plan, config, facts, database);
     return 0;

@@ -85,8 +85,9 @@ int verify(const CommandContext& context, VerifyArguments arguments) {
   const auto options = worker_options(context, config, 1);
   const auto facts = survey(config, options);
   const auto database = database_of(config, arguments.database);
-  const auto plan =
-      make_plan(config, registry, facts, models_folder_of(database), content_hash_of_path);
+  const auto models_folder = models_folder_of(database);
+  const auto plan = make_plan(config, registry, facts, models_folder, content_hash_of_path,
+                              models_of_database(database, models_folder));
   bool good = true;
   for (const auto& failure : plan.task_failures) {
     if (failure.empty()) continue;

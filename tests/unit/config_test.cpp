@@ -170,5 +170,55 @@ TEST_F(PlanTest, StrategiesWithoutChanceMakeOneSample) {
   EXPECT_EQ(planned.trials[1].record.expected_samples, 30U);
 }
 
+// Hand-made models of a database: the label on the same task and seed goes before others.
+TEST(KnownModelsTest, ANameMeansTheNearestModel) {
+  const KnownModels models = {{"aaaaaa01", "base", "en-de", 1, "a"},
+                              {"aaaaaa02", "base", "en-de", 2, "b"},
+                              {"bbbbbb03", "base", "en-zh", 1, "c"},
+                              {"cccccc04", "other", "en-zh", 1, "d"}};
+  const auto ids = [&](const char* name, const char* task, std::uint64_t seed) {
+    std::vector<std::string> found;
+    for (const auto& model : meant_by_name(models, name, task, seed)) found.push_back(model.id);
+    return found;
+  };
+  EXPECT_THAT(ids("base", "en-de", 2), ElementsAre("aaaaaa02"));
+  EXPECT_THAT(ids("base", "en-de", 3), ElementsAre("aaaaaa01", "aaaaaa02"));
+  EXPECT_THAT(ids("other", "en-de", 7), ElementsAre("cccccc04"));
+  EXPECT_THAT(ids("bbbbbb", "en-de", 1), ElementsAre("bbbbbb03"));
+  EXPECT_THAT(ids("bbbbb", "en-de", 1), ElementsAre());  // too short for an id
+}
+
+TEST_F(PlanTest, WhatAModelIsShownIsPartOfItsIdentity) {
+  const std::string strategy = "[[strategy]]\nplugin = \"greedy\"\n";
+  const auto plan_of = [&](const std::string& model) {
+    TaskFacts facts;
+    facts.test = 10;
+    return make_plan(read(kHead + model + strategy), registry_, {facts}, "models",
+                     [](const fs::path& path) { return path.filename().string(); });
+  };
+  const auto plain = plan_of(kModel);
+  const auto shown = plan_of(kModel + "task_settings = {prompt = \"{source} {target}\"}\n");
+  EXPECT_NE(plain.models[0].record.id, shown.models[0].record.id);
+  EXPECT_NE(plain.trials[0].record.id, shown.trials[0].record.id);
+  EXPECT_EQ(plain.tasks[0].id, shown.tasks[0].id);  // so both stand in one table
+  EXPECT_EQ(shown.task_for(shown.models[0], 0).settings.at("prompt"), "{source} {target}");
+  EXPECT_EQ(plain.task_for(plain.models[0], 0).settings.at("prompt"), "");
+}
+
+TEST_F(ConfigTest, KeysOfModelsThatDoNotGoTogetherAreTold) {
+  const std::string strategy = "[[strategy]]\nplugin = \"greedy\"\n";
+  EXPECT_THAT(mistake(kHead + kModel + "optional = 1\n" + strategy),
+              HasSubstr("x.toml:8:1: optional: must be true or false"));
+  EXPECT_THAT(mistake(kHead + kModel + "task_settings = {shots = -1}\n" + strategy),
+              HasSubstr("shots = -1: must lie in [0, 1000]"));
+  EXPECT_THAT(mistake(kHead + kModel + "task_settings = {shot = 1}\n" + strategy),
+              HasSubstr("shot: unknown to task_settings; did you mean shots?"));
+  const auto config =
+      read(kHead + kModel + "optional = true\nweights = \"${NOWHERE}\"\n" + kModel + strategy);
+  EXPECT_EQ(config.models.size(), 1U);
+  EXPECT_THAT(config.notes,
+              ElementsAre(HasSubstr("NOWHERE is not set; the model ngram is left out")));
+}
+
 }  // namespace
 }  // namespace trellis::experiments
