@@ -45,6 +45,7 @@ class ConfigReader {
       problems_.add({1, 1}, fmt::format("no model is left: {}", config_.notes.front()));
     }
     for_each_table(document, "strategy", [&](const auto& table) { read_strategy(table); });
+    for (const auto& model : config_.models) check_strategies(model);
     check_size();
     if (problems_.count() == 0) check_fits();
     problems_.throw_if_any();
@@ -240,14 +241,15 @@ class ConfigReader {
     ModelSpec common;
     common.position = position;
     for (const auto& entry : head.rest) common.places[entry.key] = entry.position;
+    read_strategy_names(head.rest, common.strategies);
     const bool optional = read_optional(head.rest);
     const auto before_weights = problems_.count();
     if (!read_weights(head, optional, common.weights)) return;
     read_task_settings(head, common.task_settings);
     check_beginning(head, !common.weights.empty() || problems_.count() != before_weights);
-    const auto settings =
-        values_.own_settings(head.rest, *head.description,
-                             {"label", "plugin", "tasks", "weights", "optional", "task_settings"});
+    const auto settings = values_.own_settings(
+        head.rest, *head.description,
+        {"label", "plugin", "tasks", "strategies", "weights", "optional", "task_settings"});
     const auto before = problems_.count();
     for (const auto& combination : values_.combinations_of(settings, position)) {
       ModelSpec spec = common;
@@ -257,6 +259,33 @@ class ConfigReader {
       spec.tasks = head.tasks;
       add_labelled(config_.models, std::move(spec));
       if (problems_.count() != before) return;
+    }
+  }
+
+  static void read_strategy_names(std::vector<Entry>& entries, std::vector<std::string>& names) {
+    std::erase_if(entries, [&](const Entry& entry) {
+      if (entry.key != "strategies") return false;
+      const auto list = entry.value.is_array() ? entry.value : json::array({entry.value});
+      for (const auto& name : list) {
+        names.push_back(name.is_string() ? name.get<std::string>() : name.dump());
+      }
+      return true;
+    });
+  }
+
+  void check_strategies(const ModelSpec& model) {
+    for (const auto& name : model.strategies) {
+      const auto is_named = [&](const StrategySpec& strategy) {
+        return strategy.label == name || strategy.plugin == name;
+      };
+      if (std::any_of(config_.strategies.begin(), config_.strategies.end(), is_named)) continue;
+      std::vector<std::string> known;
+      for (const auto& strategy : config_.strategies) known.push_back(strategy.label);
+      problems_.add(
+          model.places.at("strategies"),
+          fmt::format("strategies: no strategy has the label or plugin \"{}\"; there are: "
+                      "{}",
+                      name, fmt::join(known, ", ")));
     }
   }
 

@@ -1,8 +1,8 @@
 /// An experiment as a person writes it: TOML, checked against what the plugins say of themselves.
 ///
 ///   [experiment]            name, seed, samples, limit ...
-///   [[model]]               plugin = "rnn", label, tasks, weights, optional, task_settings; all
-///                           other keys are its settings
+///   [[model]]               plugin = "rnn", label, tasks, strategies, weights, optional,
+///                           task_settings; all other keys are its settings
 ///   [[strategy]]            plugin = "sample", label, tasks; its settings, and processors by id
 ///   [[task]]                plugin = "translation", label; its settings
 ///
@@ -52,6 +52,8 @@ struct ModelSpec {
   Position position;
   /// What its tasks' settings are for this model, such as prompt and shots.
   nlohmann::json task_settings = nlohmann::json::object();
+  /// Labels or plugins of the strategies that it is for; empty for all.
+  std::vector<std::string> strategies = {};
   std::map<std::string, Position> places = {};  ///< of the keys that are given
 };
 

@@ -41,7 +41,7 @@ class Planner {
       for (const auto& model : config_.models) {
         for (const auto& task : model.tasks) {
           const auto at = task_index(task);
-          add_trials(add_model(model, at, seed), at, seed);
+          add_trials(add_model(model, at, seed), at, seed, model.strategies);
         }
       }
     }
@@ -211,7 +211,9 @@ class Planner {
                                           setting, name, why));
   }
 
-  void add_trials(std::size_t model, std::size_t task, std::uint64_t seed) {
+  // `strategies`: labels or plugins; empty for all.
+  void add_trials(std::size_t model, std::size_t task, std::uint64_t seed,
+                  const std::vector<std::string>& strategies) {
     const auto& options = config_.options;
     const auto examples = options.limit > 0
                               ? std::min<std::uint64_t>(plan_.tasks[task].test_examples,
@@ -224,6 +226,11 @@ class Planner {
                         registry_.get(Kind::strategy, arm.spec->plugin))) {
         continue;  // read_config has seen to it that each of them fits another
       }
+      const auto names_it = [&](const std::string& name) {
+        return name == arm.spec->label || name == arm.spec->plugin;
+      };
+      if (!strategies.empty() && std::none_of(strategies.begin(), strategies.end(), names_it))
+        continue;
       PlannedTrial trial;
       trial.model = model;
       trial.task = task;

@@ -164,6 +164,12 @@ TEST_F(PlanTest, IdsFollowWhatCanChangeTheResult) {
   EXPECT_EQ(plan({}, "other").models[0].record.id, base.models[0].record.id);
 }
 
+TEST_F(PlanTest, AModelMayBeForSomeStrategiesOnly) {
+  const auto planned = plan({"model.strategies=sample"});
+  ASSERT_EQ(planned.trials.size(), 1U);
+  EXPECT_EQ(planned.trials[0].record.strategy_label, "sample");
+}
+
 TEST_F(PlanTest, StrategiesWithoutChanceMakeOneSample) {
   const auto planned = plan({"experiment.samples=3"});
   EXPECT_EQ(planned.trials[0].record.expected_samples, 10U);
@@ -213,6 +219,10 @@ TEST_F(ConfigTest, KeysOfModelsThatDoNotGoTogetherAreTold) {
               HasSubstr("shots = -1: must lie in [0, 1000]"));
   EXPECT_THAT(mistake(kHead + kModel + "task_settings = {shot = 1}\n" + strategy),
               HasSubstr("shot: unknown to task_settings; did you mean shots?"));
+  EXPECT_THAT(
+      mistake(kHead + kModel + "strategies = [\"beam\"]\n" + strategy),
+      HasSubstr("x.toml:8:1: strategies: no strategy has the label or plugin \"beam\"; there "
+                "are: greedy"));
   const auto config =
       read(kHead + kModel + "optional = true\nweights = \"${NOWHERE}\"\n" + kModel + strategy);
   EXPECT_EQ(config.models.size(), 1U);

@@ -370,7 +370,7 @@ TEST_F(TaskData, TrainingFilesAreMixedByTheirWeights) {
     }
     return found;
   };
-  EXPECT_EQ(sources({}), "abcdef");
+  EXPECT_EQ(sources(nlohmann::json::object()), "abcdef");
   EXPECT_EQ(sources({{"train_weights", {2.5, 0.5}}}),
             "abcdabcdac"
             "e");
