@@ -262,15 +262,21 @@ class ConfigReader {
     }
   }
 
+  // A key that is the host's own, out of those that are left.
+  static std::optional<Entry> take(std::vector<Entry>& entries, std::string_view key) {
+    const auto found = std::ranges::find(entries, key, &Entry::key);
+    if (found == entries.end()) return std::nullopt;
+    Entry entry = std::move(*found);
+    entries.erase(found);
+    return entry;
+  }
+
   static void read_strategy_names(std::vector<Entry>& entries, std::vector<std::string>& names) {
-    std::erase_if(entries, [&](const Entry& entry) {
-      if (entry.key != "strategies") return false;
-      const auto list = entry.value.is_array() ? entry.value : json::array({entry.value});
-      for (const auto& name : list) {
-        names.push_back(name.is_string() ? name.get<std::string>() : name.dump());
-      }
-      return true;
-    });
+    const auto entry = take(entries, "strategies");
+    if (!entry) return;
+    for (const auto& name : entry->value.is_array() ? entry->value : json::array({entry->value})) {
+      names.push_back(name.is_string() ? name.get<std::string>() : name.dump());
+    }
   }
 
   void check_strategies(const ModelSpec& model) {
@@ -290,71 +296,60 @@ class ConfigReader {
   }
 
   bool read_optional(std::vector<Entry>& entries) {
-    bool optional = false;
-    std::erase_if(entries, [&](const Entry& entry) {
-      if (entry.key != "optional") return false;
-      if (!entry.value.is_boolean())
-        problems_.add(entry.position, "optional: must be true or false");
-      optional = entry.value == true;
-      return true;
-    });
-    return optional;
+    const auto entry = take(entries, "optional");
+    if (!entry) return false;
+    if (!entry->value.is_boolean())
+      problems_.add(entry->position, "optional: must be true or false");
+    return entry->value == true;
   }
 
   // False when the weights are not there and the experiment goes on without the model.
   bool read_weights(Head& head, bool optional, fs::path& weights) {
-    bool left_out = false;
-    std::erase_if(head.rest, [&](const Entry& entry) {
-      if (entry.key != "weights") return false;
-      try {
-        weights = values_.resolve(values_.text_of(entry));
-      } catch (const Error& error) {
-        left_out = optional;
-        auto message = fmt::format("weights = {}", error.what());
-        if (!optional) {
-          problems_.add(entry.position, message);
-        } else {
-          config_.notes.push_back(fmt::format("{}: {}; the model {} is left out",
-                                              place(config_.path, entry.position), message,
-                                              head.label.empty() ? head.plugin : head.label));
-        }
+    const auto entry = take(head.rest, "weights");
+    if (!entry) return true;
+    try {
+      weights = values_.resolve(values_.text_of(*entry));
+    } catch (const Error& error) {
+      const auto message = fmt::format("weights = {}", error.what());
+      if (optional) {
+        config_.notes.push_back(fmt::format("{}: {}; the model {} is left out",
+                                            place(config_.path, entry->position), message,
+                                            head.label.empty() ? head.plugin : head.label));
+        return false;
       }
-      return true;
-    });
-    return !left_out;
+      problems_.add(entry->position, message);
+    }
+    return true;
   }
 
   // `task_settings = {prompt = "...", shots = 3}`: what a model is shown, and nothing else, may
   // differ from what the others are asked.
   void read_task_settings(Head& head, json& settings) {
     static const std::vector<std::string> kAllowed = {"prompt", "shots", "shots_file", "stop"};
-    std::erase_if(head.rest, [&](const Entry& entry) {
-      if (entry.key != "task_settings") return false;
-      if (!entry.value.is_object()) {
-        problems_.add(entry.position, "task_settings: must be a table, as {shots = 3}");
-        return true;
+    const auto entry = take(head.rest, "task_settings");
+    if (!entry) return;
+    if (!entry->value.is_object()) {
+      problems_.add(entry->position, "task_settings: must be a table, as {shots = 3}");
+      return;
+    }
+    for (const auto& inner : entry->entries) {
+      if (std::find(kAllowed.begin(), kAllowed.end(), inner.key) == kAllowed.end()) {
+        problems_.add(inner.position, unknown_key(inner.key, "task_settings", kAllowed));
+        continue;
       }
-      for (const auto& inner : entry.entries) {
-        if (std::find(kAllowed.begin(), kAllowed.end(), inner.key) == kAllowed.end()) {
-          problems_.add(inner.position, unknown_key(inner.key, "task_settings", kAllowed));
+      for (const auto& task : config_.tasks) {
+        if (std::find(head.tasks.begin(), head.tasks.end(), task.label) == head.tasks.end())
           continue;
-        }
-        for (const auto& task : config_.tasks) {
-          if (std::find(head.tasks.begin(), head.tasks.end(), task.label) == head.tasks.end())
-            continue;
-          const auto* setting =
-              find_setting(registry_.get(Kind::task, task.plugin).settings, inner.key);
-          if (setting == nullptr) {
-            problems_.add(
-                inner.position,
-                fmt::format("task_settings: the task {} has no setting {}", task.label, inner.key));
-          } else if (auto value = values_.check(*setting, inner.value, inner.position)) {
-            settings[inner.key] = *value;
-          }
+        const auto* setting =
+            find_setting(registry_.get(Kind::task, task.plugin).settings, inner.key);
+        if (setting == nullptr) {
+          problems_.add(inner.position, fmt::format("task_settings: the task {} has no setting {}",
+                                                    task.label, inner.key));
+        } else if (auto value = values_.check(*setting, inner.value, inner.position)) {
+          settings[inner.key] = *value;
         }
       }
-      return true;
-    });
+    }
   }
 
   // A model that begins at another has that one's architecture and vocabulary.

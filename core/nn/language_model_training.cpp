@@ -69,12 +69,11 @@ Sequence LanguageModel::to_sequence(const TextExample& example, std::size_t long
   sequence.given = architecture_.learn_source ? 1 : sequence.tokens.size();
   const std::vector<std::int32_t> target = tokenizer_->encode(answer);
   sequence.tokens.insert(sequence.tokens.end(), target.begin(), target.end());
-  if (!architecture_.masked && !form_->ends.empty())
-    sequence.tokens.push_back(form_->ends.front());
+  if (!architecture_.masked && !form_->ends.empty()) sequence.tokens.push_back(form_->ends.front());
   // Plain text is cut to windows later; a target that answers a source must stay with it. Where
   // there are masks, one in the source gives its place to the target, which has two places more.
-  const std::size_t room = architecture_.masked ? architecture_.context - sequence.source.size() + 1
-                                                : longest;
+  const std::size_t room =
+      architecture_.masked ? architecture_.context - sequence.source.size() + 1 : longest;
   if (!example.source.empty() || example.given > 0)
     sequence.tokens.resize(std::min(sequence.tokens.size(), room + 1));
   return sequence;

@@ -25,8 +25,8 @@ struct Setting {
   std::string divides;  ///< the integer setting that this one must divide, or empty
   std::string at_most;  ///< the setting that this one must not exceed, or empty
   std::string group;
-  /// "path": files or folders, relative to the config that names them; "model": a path, or the label
-  /// or id of another model
+  /// "path": files or folders, relative to the config that names them; "model": a path, or the
+  /// label or id of another model
   std::string format;
   std::string summary;
 };

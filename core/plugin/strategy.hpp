@@ -58,7 +58,7 @@ struct StrategyNeeds {
   bool hidden = false;
   bool prompt_hidden = false;
   bool masked_prediction = false;  ///< works on models with a mask, and on no others
-  bool draft = false;  ///< a second model, named by its setting of format "model"
+  bool draft = false;              ///< a second model, named by its setting of format "model"
   bool processors_see_log_probabilities = false;
   bool stochastic = false;
   std::size_t width = 1;  ///< most hypotheses alive at once, as the strategy says

@@ -38,8 +38,8 @@ std::vector<std::string> all_overrides(const ConfigArguments& arguments) {
 }
 
 Config read_checked(const ConfigArguments& arguments, const plugin::Registry& registry) {
-  auto config = read_config(arguments.config, all_overrides(arguments), registry,
-                            environment_variable);
+  auto config =
+      read_config(arguments.config, all_overrides(arguments), registry, environment_variable);
   for (const auto& note : config.notes) std::cerr << note << '\n';
   return config;
 }

@@ -265,9 +265,9 @@ typedef struct trellis_strategy {
 } trellis_strategy;
 
 /* Its description has more keys, all optional: "needs": list of "hidden", "prompt_hidden",
- * "masked_prediction" and "draft" (the model that the setting of format "model" names is lent to the
- * search); "processors_see": "logits" (default) or "log_probabilities"; "stochastic": bool, false
- * by default: then more samples of one example are all the same and the host makes only one;
+ * "masked_prediction" and "draft" (the model that the setting of format "model" names is lent to
+ * the search); "processors_see": "logits" (default) or "log_probabilities"; "stochastic": bool,
+ * false by default: then more samples of one example are all the same and the host makes only one;
  * "width": the most hypotheses alive at once, a number (1 by default) or the name of the setting
  * that holds it, by which the host reckons how much memory a sample may come to need. */
 typedef struct trellis_strategy_factory {
