@@ -127,12 +127,13 @@ Annotations read_annotations(storage::Reader& reader, std::int64_t experiment) {
   return {reader.ratings(experiment), reader.preferences(experiment), reader.tags()};
 }
 
-SqlAnswer read_sql(storage::Reader& reader, const std::string& sql) {
+SqlAnswer read_sql(storage::Reader& reader, const std::string& sql,
+                   const std::function<bool()>& cancelled) {
   SqlAnswer answer;
   answer.sql = sql;
   const auto begin = std::chrono::steady_clock::now();
   try {
-    answer.table = reader.ask(sql, most_answer_rows);
+    answer.table = reader.ask(sql, most_answer_rows, cancelled);
   } catch (const Error& error) {
     answer.problem = error.what();
   }

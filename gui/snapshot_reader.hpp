@@ -2,6 +2,7 @@
 /// tests.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "gui/snapshot.hpp"
@@ -22,7 +23,8 @@ SampleTokens read_tokens(storage::Reader& reader, const std::vector<std::string>
 Annotations read_annotations(storage::Reader& reader, std::int64_t experiment);
 
 /// Never throws for mistakes in the SQL: they are the answer's problem.
-SqlAnswer read_sql(storage::Reader& reader, const std::string& sql);
+SqlAnswer read_sql(storage::Reader& reader, const std::string& sql,
+                   const std::function<bool()>& cancelled = {});
 
 /// Adds the characters of a text (valid UTF-8).
 void add_characters(std::string_view text, CharacterSet& characters);

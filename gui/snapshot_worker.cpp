@@ -169,16 +169,12 @@ class SnapshotWorker::Reading {
   }
 
   void ask(const Wish& wish) {
-    {
+    const auto cancelled = [&] {
       const std::lock_guard lock(worker_.mutex_);
-      if (worker_.wish_.sql_asked != wish.sql_asked) return;
-      worker_.asking_ = &source_.reader();
-    }
-    auto answer = std::make_shared<SqlAnswer>(read_sql(source_.reader(), wish.sql));
-    {
-      const std::lock_guard lock(worker_.mutex_);
-      worker_.asking_ = nullptr;
-    }
+      return worker_.ending_ || worker_.wish_.sql != wish.sql ||
+             worker_.wish_.sql_asked != wish.sql_asked;
+    };
+    auto answer = std::make_shared<SqlAnswer>(read_sql(source_.reader(), wish.sql, cancelled));
     auto characters = with_characters(*answer);
     worker_.publish([&](Snapshot& snapshot) {
       snapshot.sql = std::move(answer);
@@ -290,7 +286,6 @@ SnapshotWorker::~SnapshotWorker() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
-    if (asking_ != nullptr) asking_->interrupt();
   }
   wake_.notify_all();
   reading_.join();
@@ -306,9 +301,6 @@ void SnapshotWorker::set_wish(const Wish& wish) {
   {
     const std::lock_guard lock(mutex_);
     if (wish == wish_) return;
-    if (asking_ != nullptr && (wish.sql != wish_.sql || wish.sql_asked != wish_.sql_asked)) {
-      asking_->interrupt();
-    }
     wish_ = wish;
     auto copy = std::make_shared<Snapshot>(*snapshot_);
     copy->reading = true;

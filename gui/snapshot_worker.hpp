@@ -75,8 +75,7 @@ class SnapshotWorker {
   std::condition_variable wake_;
   std::shared_ptr<const Snapshot> snapshot_;
   Wish wish_;
-  storage::Reader* asking_ = nullptr;  // runs the user's SQL now
-  std::uint64_t commits_ = 0;          // seen so far: when comparisons are out of date
+  std::uint64_t commits_ = 0;  // seen so far: when comparisons are out of date
   bool ending_ = false;
 
   AnnotationQueue annotations_;

@@ -42,6 +42,26 @@ class ReadingOnly {
   sqlite3* database_;
 };
 
+/// Ends statements once `cancelled` says so, for as long as it lives. Unlike sqlite3_interrupt it
+/// cannot come before the statement that it is meant for.
+class Watched {
+ public:
+  Watched(sqlite3* database, const std::function<bool()>& cancelled) : database_(database) {
+    constexpr int kSteps = 10'000;  // of SQLite's machine, well under a millisecond
+    if (!cancelled) return;
+    sqlite3_progress_handler(
+        database_, kSteps,
+        [](void* asked) { return (*static_cast<const std::function<bool()>*>(asked))() ? 1 : 0; },
+        const_cast<std::function<bool()>*>(&cancelled));
+  }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+  ~Watched() { sqlite3_progress_handler(database_, 0, nullptr, nullptr); }
+
+ private:
+  sqlite3* database_;
+};
+
 /// Whether nothing follows but white space, semicolons and comments: SQLite itself says so.
 bool is_blank(sqlite3* database, const char* sql) {
   while (*sql != '\0') {
@@ -144,9 +164,11 @@ std::vector<ExampleRow> Reader::example_rows(const std::string& trial) {
       });
 }
 
-QueryTable Reader::ask(const std::string& sql, std::size_t limit) {
+QueryTable Reader::ask(const std::string& sql, std::size_t limit,
+                       const std::function<bool()>& cancelled) {
   auto* database = implementation_->connection.database().getHandle();
   const ReadingOnly reading(database);
+  const Watched watched(database, cancelled);
   const auto statement = prepare(database, sql);
   QueryTable table;
   const int columns = sqlite3_column_count(statement.get());
@@ -167,10 +189,6 @@ QueryTable Reader::ask(const std::string& sql, std::size_t limit) {
     throw Error(Fault::usage, std::string("SQL: ") + sqlite3_errmsg(database));
   }
   return table;
-}
-
-void Reader::interrupt() {
-  sqlite3_interrupt(implementation_->connection.database().getHandle());
 }
 
 }  // namespace trellis::storage

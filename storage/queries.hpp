@@ -2,6 +2,8 @@
 /// on in another process meanwhile.
 #pragma once
 
+#include <functional>
+
 #include "storage/annotations.hpp"
 #include "storage/store.hpp"
 
@@ -129,10 +131,10 @@ class Reader {
   /// All examples of a trial by index.
   std::vector<ExampleRow> example_rows(const std::string& trial);
   /// Answers one SELECT with at most `limit` rows. Throws Error(usage) for what is no SQL, is more
-  /// than one statement, or would do anything but read the database.
-  QueryTable ask(const std::string& sql, std::size_t limit);
-  /// Ends what another thread is reading, which then throws Error(cancelled). Any thread may call.
-  void interrupt();
+  /// than one statement, or would do anything but read the database, and Error(cancelled) once
+  /// `cancelled` says so, which is asked many times a second.
+  QueryTable ask(const std::string& sql, std::size_t limit,
+                 const std::function<bool()>& cancelled = {});
 
   struct Implementation;
 

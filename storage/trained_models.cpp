@@ -6,6 +6,7 @@ namespace trellis::storage {
 
 std::vector<ModelRecord> trained_models(const std::filesystem::path& database) {
   Connection connection(database, Access::read);
+  if (connection.version() == 0) return {};  // what made it was stopped before it had a schema
   return rows_of(
       connection,
       "SELECT model, label, plugin, plugin_version, settings, task_label, seed FROM models "
