@@ -199,13 +199,14 @@ void multiply_few(const Chunk& chunk, std::size_t panel, ConstRows start, Rows o
   if (done < weights.inputs()) multiply_expanded(chunk, done, panel, 1, start, out);
 }
 
-bool are_quantized(const PackedWeights& weights) {
-  return block_size(weights.storage()) == kBlockInputs;
+bool multiplies_few(const Chunk& chunk) {
+  return chunk.in.count <= kMaxQuantizedRows &&
+         block_size(chunk.weights->storage()) == kBlockInputs;
 }
 
 // Panels that a chunk's blocks go through at once.
 std::size_t panels_at_once(const Chunk& chunk) {
-  if (chunk.block_count > 1 || are_quantized(*chunk.weights)) return 1;
+  if (chunk.block_count > 1 || multiplies_few(chunk)) return 1;
   return block_panels(chunk.in.count);
 }
 
@@ -213,7 +214,7 @@ void multiply_panels(const Chunk& chunk, std::size_t panel, std::size_t panels, 
                      Rows out) {
   if (chunk.weights->storage() == WeightStorage::float32) {
     multiply_floats(chunk, panel, panels, start, out);
-  } else if (chunk.block_count == 1 && are_quantized(*chunk.weights)) {
+  } else if (multiplies_few(chunk)) {
     multiply_few(chunk, panel, start, out);
   } else {
     multiply_expanded(chunk, 0, panel, panels, start, out);

@@ -25,6 +25,13 @@ constexpr std::size_t quantized_vectors(std::size_t rows) {
   return rows <= most && kPanelVectors >= 2 ? 2 : 1;
 }
 
+/// Of more rows the weights go through a cache. Instrumented, these blocks take minutes to compile.
+#if HWY_IS_ASAN || HWY_IS_TSAN
+inline constexpr std::size_t kMaxQuantizedRows = 2;
+#else
+inline constexpr std::size_t kMaxQuantizedRows = kMaxRows;
+#endif
+
 struct QuantizedBlock {
   const float* in = nullptr;           ///< [blocks * kBlockInputs][rows]
   const std::byte* weights = nullptr;  ///< a panel as it is stored
@@ -104,12 +111,13 @@ constexpr std::array<QuantizedFunction, sizeof...(kIndex)> quantized_table(
   return {multiply_quantized_block<kStorage, kIndex + 1>...};
 }
 
-/// By the number of rows less one.
+/// `rows`: at most kMaxQuantizedRows.
 inline void multiply_quantized(WeightStorage storage, std::size_t rows,
                                const QuantizedBlock& block) {
-  static constexpr auto kBytes = quantized_table<WeightStorage::q8_0>(BlockIndices());
-  static constexpr auto kNibbles = quantized_table<WeightStorage::q4_0>(BlockIndices());
-  static constexpr auto kLeastNibbles = quantized_table<WeightStorage::q4_1>(BlockIndices());
+  using Rows = std::make_index_sequence<kMaxQuantizedRows>;
+  static constexpr auto kBytes = quantized_table<WeightStorage::q8_0>(Rows());
+  static constexpr auto kNibbles = quantized_table<WeightStorage::q4_0>(Rows());
+  static constexpr auto kLeastNibbles = quantized_table<WeightStorage::q4_1>(Rows());
   const auto& table = storage == WeightStorage::q8_0   ? kBytes
                       : storage == WeightStorage::q4_0 ? kNibbles
                                                        : kLeastNibbles;
