@@ -1,10 +1,10 @@
 #include "experiments/explain_choices.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include "core/decode/choices.hpp"
 #include "core/error.hpp"
+#include "experiments/make_arm.hpp"
 #include "experiments/plan.hpp"
 
 namespace trellis::experiments {
@@ -12,22 +12,14 @@ namespace {
 
 using nlohmann::json;
 
-std::vector<plugin::LogitsProcessor> processors_of(plugin::Registry& registry,
-                                                   const plugin::Model& model,
-                                                   const json& strategy) {
-  std::vector<plugin::LogitsProcessor> processors;
-  for (const auto& entry : strategy.at("processors")) {
-    processors.push_back(plugin::LogitsProcessor::create(
-        registry, entry.at("plugin").get<std::string>(), entry.at("settings")));
-    processors.back().bind(model);
+decode::Arm arm_of(plugin::Registry& registry, const plugin::Model& model,
+                   const storage::TrialRecord& trial) {
+  std::vector<PluginJob> processors;
+  for (const auto& entry : trial.strategy.at("processors")) {
+    processors.push_back({entry.at("plugin").get<std::string>(), entry.at("settings")});
   }
-  std::ranges::stable_sort(processors, {}, &plugin::LogitsProcessor::rank);
-  return processors;
-}
-
-bool all_drawn(const std::vector<decode::Choice>& choices,
-               const std::vector<std::int32_t>& output) {
-  return std::ranges::equal(choices, output, {}, &decode::Choice::drawn);
+  return make_arm(registry, model, {trial.strategy_plugin, trial.strategy.at("settings")},
+                  processors);
 }
 
 json to_json(const plugin::Model& model, const std::vector<decode::Choice>& choices) {
@@ -54,26 +46,20 @@ json explain_choices(plugin::Registry& registry, plugin::Model& model,
                      std::size_t top_alternatives) {
   try {
     const auto& record = trial.record;
-    const auto strategy =
-        plugin::Strategy::create(registry, record.strategy_plugin, record.strategy.at("settings"));
-    const auto processors = processors_of(registry, model, record.strategy);
+    const auto arm = arm_of(registry, model, record);
     decode::ChoiceRequest request;
     request.prompt = model.encode_prompt(sample.source, sample.prefix);
     for (const auto& token : sample.tokens) request.output.push_back(token.id);
     // How long it could have become is not stored; only processors that shape the length look at
     // it, and of an output that reached it this is known.
     request.limit = request.output.size() + (sample.finish == "length" ? 0 : 1);
-    request.noise = {record.seed, sample.example_index, sample.sample_index, 0};
-    request.top_alternatives = top_alternatives;
-    auto choices = decode::choices(model, strategy, processors, request);
-    bool noise = all_drawn(choices, request.output);
-    if (!noise) {
-      request.noise.stream = stream_of(record.strategy);
-      auto independent = decode::choices(model, strategy, processors, request);
-      noise = all_drawn(independent, request.output);
-      if (noise) choices = std::move(independent);
+    // Common random numbers, or a stream of the strategy's own.
+    for (const std::uint64_t stream : {std::uint64_t{0}, stream_of(record.strategy)}) {
+      request.noises.push_back({record.seed, sample.example_index, sample.sample_index, stream});
     }
-    return {{"noise", noise}, {"tokens", to_json(model, choices)}};
+    request.top_alternatives = top_alternatives;
+    const auto choices = decode::choices(model, arm, request);
+    return {{"noise", choices.drawn}, {"tokens", to_json(model, choices.at)}};
   } catch (const Error& error) {
     return {{"problem", error.what()}};
   } catch (const json::exception&) {

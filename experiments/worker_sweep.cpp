@@ -9,6 +9,7 @@
 
 #include "core/metrics/ratios.hpp"
 #include "experiments/environment.hpp"
+#include "experiments/make_arm.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -39,19 +40,6 @@ void add_likelihood(storage::SampleRecord& record, const decode::Likelihood& lik
   record.metrics[prefix + "bits_per_byte"] = stored(metrics::bits_per_byte(sum, bytes));
 }
 
-decode::Arm make_arm(plugin::Registry& registry, const plugin::Model& model,
-                     const TrialJob& trial) {
-  decode::Arm arm{
-      plugin::Strategy::create(registry, trial.strategy.plugin, trial.strategy.settings), {}};
-  plugin::require_fit(model, arm.strategy, trial.strategy.plugin);
-  for (const auto& processor : trial.processors) {
-    arm.processors.push_back(
-        plugin::LogitsProcessor::create(registry, processor.plugin, processor.settings));
-    arm.processors.back().bind(model);
-  }
-  return arm;
-}
-
 }  // namespace
 
 Sweep::Sweep(const WorkerContext& context, const ModelJob& job, plugin::Model& model,
@@ -74,7 +62,8 @@ void Sweep::make_arms() {
   for (std::size_t i = 0; i < trials_.size();) {
     try {
       mark(i);
-      arms_.push_back(make_arm(context_.registry, model_, *trials_[i]));
+      const TrialJob& trial = *trials_[i];
+      arms_.push_back(make_arm(context_.registry, model_, trial.strategy, trial.processors));
       ++i;
     } catch (const Error& error) {
       context_.send({{"event", "trial_failed"},

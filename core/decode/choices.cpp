@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <utility>
 
 #include "core/decode/feed.hpp"
 #include "core/decode/noise.hpp"
+#include "core/decode/scores.hpp"
 #include "core/error.hpp"
 #include "core/kernels/distribution.hpp"
 #include "core/kernels/gumbel.hpp"
@@ -16,7 +19,7 @@ namespace {
 
 /// One row of logits and what the processors make of it.
 Choice choice_from(std::span<const float> logits, std::span<const float> scores,
-                   const ChoiceRequest& request, std::size_t position) {
+                   const ChoiceRequest& request, const NoiseKey& key, std::size_t position) {
   Choice choice;
   const double sum = kernels::log_sum_exp(logits);
   const double sum_after = kernels::log_sum_exp(scores);
@@ -25,7 +28,7 @@ Choice choice_from(std::span<const float> logits, std::span<const float> scores,
     ++choice.kept;
     choice.kept_mass += std::exp(static_cast<double>(logits[i]) - sum);
   }
-  const auto place = gumbel_place(request.noise, position);
+  const auto place = gumbel_place(key, position);
   choice.drawn = static_cast<std::int32_t>(kernels::gumbel_argmax(place, scores));
   std::vector<std::uint32_t> best;
   kernels::top_k(logits, request.top_alternatives, best);
@@ -42,14 +45,30 @@ Choice choice_from(std::span<const float> logits, std::span<const float> scores,
   return choice;
 }
 
+// rows // [output, vocab_size]
+std::vector<Choice> choices_with(const plugin::ModelFacts& facts, const ArmContext& arm,
+                                 const ChoiceRequest& request, const NoiseKey& key,
+                                 const float* rows) {
+  std::vector<Choice> all;
+  const auto noise = noise_abi(key);
+  std::vector<float> scores(facts.vocab_size);
+  for (std::size_t position = 0; position < request.output.size(); ++position) {
+    const std::span logits(rows + position * facts.vocab_size, facts.vocab_size);
+    const auto sequence = sequence_of(
+        facts, request.prompt, std::span(request.output).first(position), request.limit, noise);
+    if (!compute_scores(arm, logits, sequence, scores) || !kernels::has_choice(logits)) {
+      throw Error(Fault::plugin, "there is no token to choose from");
+    }
+    all.push_back(choice_from(logits, scores, request, key, position));
+  }
+  return all;
+}
+
 }  // namespace
 
-std::vector<Choice> choices(plugin::Model& model, const plugin::Strategy& strategy,
-                            std::span<const plugin::LogitsProcessor> processors,
-                            const ChoiceRequest& request) {
+Choices choices(plugin::Model& model, const Arm& arm, const ChoiceRequest& request) {
   const auto& facts = model.facts();
-  std::vector<Choice> all;
-  if (request.output.empty()) return all;
+  if (request.output.empty()) return {{}, true};
   for (const auto token : request.output) {
     if (token < 0 || static_cast<std::size_t>(token) >= facts.vocab_size) {
       throw Error(Fault::bad_data, "the output has tokens that the model does not know");
@@ -65,34 +84,15 @@ std::vector<Choice> choices(plugin::Model& model, const plugin::Strategy& strate
   Rows rows;
   batch.add(state, decoder, request.output.size(), rows);
   batch.run(model, {1, decoder.size()});
-  const auto noise = noise_abi(request.noise);
-  std::vector<float> scores(facts.vocab_size);
-  for (std::size_t position = 0; position < request.output.size(); ++position) {
-    const std::span<const float> logits(rows.logits + position * facts.vocab_size,
-                                        facts.vocab_size);
-    if (strategy.needs().processors_see_log_probabilities) {
-      kernels::log_softmax(logits, scores);
-    } else {
-      std::copy(logits.begin(), logits.end(), scores.begin());
-    }
-    const trellis_sequence sequence{sizeof(trellis_sequence),
-                                    request.prompt.decoder.data(),
-                                    request.prompt.decoder.size(),
-                                    request.output.data(),
-                                    position,
-                                    facts.eos.data(),
-                                    facts.eos.size(),
-                                    request.prompt.encoder.data(),
-                                    request.prompt.encoder.size(),
-                                    request.limit,
-                                    &noise};
-    for (const auto& processor : processors) processor.apply(sequence, scores);
-    if (!kernels::has_choice(logits) || !kernels::has_choice(scores)) {
-      throw Error(Fault::plugin, "there is no token to choose from");
-    }
-    all.push_back(choice_from(logits, scores, request, position));
+  const ArmContext context(arm);
+  Choices first;
+  for (const NoiseKey& key : request.noises) {
+    Choices found{choices_with(facts, context, request, key, rows.logits), false};
+    found.drawn = std::ranges::equal(found.at, request.output, {}, &Choice::drawn);
+    if (found.drawn) return found;
+    if (first.at.empty()) first = std::move(found);
   }
-  return all;
+  return first;
 }
 
 }  // namespace trellis::decode

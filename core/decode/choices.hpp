@@ -4,12 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
+#include "core/decode/generate.hpp"
 #include "core/decode/random.hpp"
 #include "core/plugin/model.hpp"
-#include "core/plugin/strategy.hpp"
 
 namespace trellis::decode {
 
@@ -17,7 +16,7 @@ struct ChoiceRequest {
   plugin::PromptTokens prompt;
   std::vector<std::int32_t> output;  ///< as it was generated
   std::size_t limit = 0;             ///< tokens that it could have got at most
-  NoiseKey noise;
+  std::vector<NoiseKey> noises;      ///< of which it may have drawn; at least one
   std::size_t top_alternatives = 5;
 };
 
@@ -36,10 +35,13 @@ struct Choice {
   std::vector<ChoiceToken> tokens;
 };
 
-/// One a token of the output. `processors` by ascending rank, bound to the model. Throws what the
-/// model and the processors throw, and Error(usage) for an output longer than the model's context.
-std::vector<Choice> choices(plugin::Model& model, const plugin::Strategy& strategy,
-                            std::span<const plugin::LogitsProcessor> processors,
-                            const ChoiceRequest& request);
+struct Choices {
+  std::vector<Choice> at;  ///< one a token of the output
+  bool drawn = false;      ///< whether drawing with the noise that is shown gives the output
+};
+
+/// By the first noise that gives the output, or else the first of all. Throws what the model and
+/// the processors throw, and Error(usage) for an output longer than the model's context.
+Choices choices(plugin::Model& model, const Arm& arm, const ChoiceRequest& request);
 
 }  // namespace trellis::decode

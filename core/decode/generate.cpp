@@ -32,11 +32,7 @@ class Generator {
         threads_(std::max<std::size_t>(options.threads, 1)) {
     totals_.arms.resize(arms.size());
     for (const auto& arm : arms) {
-      auto& context = arms_.emplace_back();
-      context.strategy = &arm.strategy;
-      for (const auto& processor : arm.processors) context.processors.push_back(&processor);
-      std::stable_sort(context.processors.begin(), context.processors.end(),
-                       [](const auto* a, const auto* b) { return a->rank() < b->rank(); });
+      auto& context = arms_.emplace_back(arm);
       if (!arm.strategy.needs().draft) continue;
       if (arm.draft == nullptr) {
         throw Error(Fault::usage, "the strategy needs a draft model, and none is lent to it");

@@ -216,27 +216,12 @@ void Sample::process(const Hypothesis& hypothesis, std::size_t row, std::span<fl
   const auto node = ancestor(hypothesis.unread > 0 ? hypothesis.draft : hypothesis.node,
                              hypothesis.rows - 1 - row);
   const std::span<const float> logits(node->row().logits, facts.vocab_size);
-  if (arm_.strategy->needs().processors_see_log_probabilities) {
-    kernels::log_softmax(logits, scores);
-  } else {
-    std::copy(logits.begin(), logits.end(), scores.begin());
-  }
   const auto noise = noise_abi(noise_key_);
   // The row of a place in a block is about its own token.
   const std::size_t before = node->depth() - (fills_masks() && node->depth() > 0 ? 1 : 0);
-  const trellis_sequence sequence{sizeof(trellis_sequence),
-                                  start_->tokens.decoder.data(),
-                                  start_->tokens.decoder.size(),
-                                  hypothesis.tokens.data(),
-                                  before,
-                                  facts.eos.data(),
-                                  facts.eos.size(),
-                                  start_->tokens.encoder.data(),
-                                  start_->tokens.encoder.size(),
-                                  start_->limit,
-                                  &noise};
-  for (const auto* processor : arm_.processors) processor->apply(sequence, scores);
-  if (!kernels::has_choice(scores)) {
+  const auto sequence = sequence_of(
+      facts, start_->tokens, std::span(hypothesis.tokens).first(before), start_->limit, noise);
+  if (!compute_scores(arm_, logits, sequence, scores)) {
     throw Error(Fault::plugin, fmt::format("after {} tokens the processors left no token to choose",
                                            sequence.token_count));
   }

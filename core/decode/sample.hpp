@@ -17,6 +17,7 @@
 #include "core/decode/frontier.hpp"
 #include "core/decode/generate.hpp"
 #include "core/decode/random.hpp"
+#include "core/decode/scores.hpp"
 #include "core/decode/stop.hpp"
 #include "core/decode/token_tree.hpp"
 
@@ -31,13 +32,6 @@ struct PromptStart {
   double started = 0;     ///< when that was
   /// By the number of the draft; nothing where no sample of an arm that is lent it has begun.
   std::vector<std::optional<DraftStart>> drafts;
-};
-
-/// An arm as its samples use it.
-struct ArmContext {
-  const plugin::Strategy* strategy = nullptr;
-  std::vector<const plugin::LogitsProcessor*> processors;  ///< by ascending rank
-  std::optional<std::size_t> draft;                        ///< its number, where one is lent
 };
 
 /// What a sample asked for in this round: indices into what the frontiers compute.
