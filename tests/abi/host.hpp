@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/plugin/registry.hpp"
+#include "tests/message_of.hpp"
 
 namespace trellis::tests {
 
@@ -51,17 +52,6 @@ inline void write_file(const std::filesystem::path& path, const std::string& tex
 inline std::string read_file(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-/// What `function` throws as Error, or "" when it throws none.
-template <typename Function>
-std::string message_of(Function&& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 }  // namespace trellis::tests

@@ -16,6 +16,7 @@
 #include "gui/view_models/selection.hpp"
 #include "storage/writer_lock.hpp"
 #include "tests/gui/stage.hpp"
+#include "tests/message_of.hpp"
 
 namespace trellis::gui {
 namespace {
@@ -24,17 +25,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using tests::message_of;
 using trellis::testing::Stage;
 namespace fs = std::filesystem;
-
-std::string problem_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 /// A script in trellis' place that writes down how it was called.
 void write_program(const fs::path& path, const std::string& script) {
@@ -123,9 +116,9 @@ TEST_F(RunsTest, ResumesAsItWasLastCalled) {
   experiment.config_path = (folder_ / "a b.toml").string();
   experiment.config_text = "x";
   experiment.overrides = {"experiment.limit=3"};
-  EXPECT_THAT(problem_of([&] { runs.resume(experiment); }), HasSubstr("not there any more"));
+  EXPECT_THAT(message_of([&] { runs.resume(experiment); }), HasSubstr("not there any more"));
   std::ofstream(experiment.config_path) << "y";
-  EXPECT_THAT(problem_of([&] { runs.resume(experiment); }), HasSubstr("has changed"));
+  EXPECT_THAT(message_of([&] { runs.resume(experiment); }), HasSubstr("has changed"));
   std::ofstream(experiment.config_path) << "x";
   runs.resume(experiment);
   EXPECT_EQ(wait_for_ending(runs), "the run is done");
@@ -138,7 +131,7 @@ TEST_F(RunsTest, StopsWhoeverWritesAsCtrlCDoes) {
   const auto program = folder_ / "trellis";
   write_program(program, "trap 'exit 130' INT\necho begun\nwhile :; do sleep 0.01; done\n");
   RunControl runs(program, path());
-  EXPECT_THAT(problem_of([&] { runs.stop(); }), HasSubstr("nobody is writing"));
+  EXPECT_THAT(message_of([&] { runs.stop(); }), HasSubstr("nobody is writing"));
   runs.start(folder_ / "a.toml");
   while (end_of_file(log_of(path()), 100).empty()) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -151,7 +144,7 @@ TEST_F(RunsTest, StopsWhoeverWritesAsCtrlCDoes) {
   // Another writer is in the way, and known by its lock.
   const storage::WriterLock lock(path());
   EXPECT_EQ(storage::lock_holder(path()), getpid());
-  EXPECT_THAT(problem_of([&] { runs.start(folder_ / "a.toml"); }), HasSubstr("stop it first"));
+  EXPECT_THAT(message_of([&] { runs.start(folder_ / "a.toml"); }), HasSubstr("stop it first"));
 }
 
 TEST_F(RunsTest, AStaleLockNamesNobody) {
@@ -169,7 +162,7 @@ TEST_F(RunsTest, ACommandsOutputAndEndAreToldApart) {
   EXPECT_EQ(output.exit_code, 3);
   EXPECT_EQ(run_command({"/bin/sh", "-c", "sleep 60"}, [] { return true; }).exit_code,
             std::nullopt);
-  EXPECT_THAT(problem_of([&] { run_command({"/none"}, never); }), HasSubstr("cannot be started"));
+  EXPECT_THAT(message_of([&] { run_command({"/none"}, never); }), HasSubstr("cannot be started"));
   EXPECT_EQ(last_line("a\nb\n\n"), "b");
 }
 

@@ -17,6 +17,7 @@
 #include "gui/widgets/parallel.hpp"
 #include "gui/widgets/plot.hpp"
 #include "tests/gui/stage.hpp"
+#include "tests/message_of.hpp"
 
 namespace trellis::gui {
 namespace {
@@ -25,15 +26,7 @@ using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-std::string problem_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
+using tests::message_of;
 
 TEST(Link, RestoresEveryField) {
   ViewState state;
@@ -89,7 +82,7 @@ TEST(Link, RefusesWhatItCannotRead) {
         "trellis:samples?no=1", "trellis:samples?task=%f", "trellis:samples?task=%FF",
         "trellis:samples?smoothing=1", "trellis:samples?smoothing=nan",
         "trellis:samples?trials=a+b+c+d+e"}) {
-    EXPECT_THAT(problem_of([&] { state_of(link); }), HasSubstr("link: ")) << link;
+    EXPECT_THAT(message_of([&] { state_of(link); }), HasSubstr("link: ")) << link;
   }
 }
 
@@ -176,7 +169,7 @@ TEST_F(SamplesTest, CombineConditions) {
 
 TEST_F(SamplesTest, RefuseABadFilterWithItsPlace) {
   const auto problem = [&](const std::string& filter) {
-    return problem_of([&] { compile_filter(filter, *samples_, "quality"); });
+    return message_of([&] { compile_filter(filter, *samples_, "quality"); });
   };
   EXPECT_THAT(problem("cat AND"), HasSubstr("filter:8: a condition is missing"));
   EXPECT_THAT(problem("(cat"), HasSubstr("')' is missing"));

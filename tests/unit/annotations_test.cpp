@@ -11,6 +11,7 @@
 #include "storage/maintenance.hpp"
 #include "storage/migrations.hpp"
 #include "storage/queries.hpp"
+#include "tests/message_of.hpp"
 #include "tests/unit/storage_fixture.hpp"
 
 namespace trellis::storage {
@@ -26,6 +27,7 @@ using testing::sample_record;
 using testing::task_record;
 using testing::TemporaryFolder;
 using testing::trial_record;
+using tests::message_of;
 
 class AnnotationsTest : public ::testing::Test {
  protected:
@@ -47,15 +49,6 @@ class AnnotationsTest : public ::testing::Test {
   std::vector<Preference> preferences() const {
     auto reader = Reader::open(path_);
     return reader.preferences(reader.experiment("").id);
-  }
-  template <typename Work>
-  static std::string problem_of(Work&& work) {
-    try {
-      work();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
   }
 
   TemporaryFolder folder_;
@@ -87,24 +80,24 @@ TEST_F(AnnotationsTest, APairIsOneWhicheverWayItWasShown) {
 
 TEST_F(AnnotationsTest, RefusesWhatCannotBe) {
   AnnotationWriter writer(path_);
-  EXPECT_THAT(problem_of([&] {
+  EXPECT_THAT(message_of([&] {
                 writer.put(Rating{"", "overall", "t1", 0, 0, 1});
               }),
               HasSubstr("give a name"));
-  EXPECT_THAT(problem_of([&] {
+  EXPECT_THAT(message_of([&] {
                 writer.put(Rating{"Ann", "overall", "t1", 0, 0, 6});
               }),
               HasSubstr("1 to 5"));
-  EXPECT_THAT(problem_of([&] {
+  EXPECT_THAT(message_of([&] {
                 writer.put(Rating{"Ann", "overall", "t9", 0, 0, 1});
               }),
               HasSubstr("holds no trial t9"));
-  EXPECT_THAT(problem_of([&] {
+  EXPECT_THAT(message_of([&] {
                 writer.put(Preference{"Ann", "overall", {"t1", "t1"}, 0, 0, Preferred::tie});
               }),
               HasSubstr("compared with itself"));
-  EXPECT_THAT(problem_of([&] { writer.add({"small", "", ""}); }), HasSubstr("tag"));
-  EXPECT_THAT(problem_of([&] { AnnotationWriter(folder_ / "none.db"); }),
+  EXPECT_THAT(message_of([&] { writer.add({"small", "", ""}); }), HasSubstr("tag"));
+  EXPECT_THAT(message_of([&] { AnnotationWriter(folder_ / "none.db"); }),
               HasSubstr("no such database"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "none.db"));
   EXPECT_THAT(ratings(), IsEmpty());

@@ -86,6 +86,12 @@ TEST_F(ConfigTest, SettingsAtOddsAreToldAtTheOneThatWasGiven) {
             "x.toml:10:1: num_beam_groups = 2: must divide num_beams = 5");
 }
 
+TEST_F(ConfigTest, RefusesStrategiesThatNeedADraft) {
+  EXPECT_EQ(mistake(kHead + kModel + "[[strategy]]\nplugin = \"speculative\"\ndraft = \"ngram\"\n"),
+            "x.toml:8:1: strategy speculative: needs a draft model, which an experiment cannot "
+            "lend; use it from a program of your own");
+}
+
 TEST_F(ConfigTest, NamesTheNearestPluginTaskAndKey) {
   EXPECT_THAT(mistake(kHead + kModel + "[[strategy]]\nplugin = \"gredy\"\n"),
               HasSubstr("x.toml:9:1: no strategy plugin \"gredy\"; did you mean \"greedy\"?"));

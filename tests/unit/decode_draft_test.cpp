@@ -294,12 +294,7 @@ TEST(Draft, MustHaveTheModelsVocabulary) {
   const auto problem = [](const TableSettings& settings) -> std::string {
     Table table(scrambled(5));
     Table draft(settings);
-    try {
-      decode::require_same_vocabulary(table.model, draft.model);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+    return message_of([&] { decode::require_same_vocabulary(table.model, draft.model); });
   };
   EXPECT_EQ(problem(half_right(0)), "");
   EXPECT_EQ(problem(scrambled(6)),
@@ -316,12 +311,7 @@ TEST(Draft, MustHaveTheModelsVocabulary) {
 }
 
 TEST(Draft, PromptLookUpCountsWhatWasKept) {
-  Table table(markov(5, {{"", {{"a", 1}}},
-                         {"a", {{"b", 1}}},
-                         {"b", {{"c", 1}}},
-                         {"c", {{"d", 1}}},
-                         {"d", {{"e", 1}}},
-                         {"e", {{"a", 1}}}}));
+  Table table(turning_letters());
   const auto outcome = run(table.model, arm(strategy("prompt_lookup", {{"num_tokens", 4}})),
                            {prompt_of(0, "abcdea", 12)});
   // "b" and four that repeat, twice; of twelve tokens none may fill the length by a draft.

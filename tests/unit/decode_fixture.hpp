@@ -173,6 +173,16 @@ inline TableSettings markov(std::size_t letter_count, Markov table) {
   return settings;
 }
 
+/// "abcdeabcde..." and nothing else.
+inline TableSettings turning_letters() {
+  return markov(5, {{"", {{"a", 1}}},
+                    {"a", {{"b", 1}}},
+                    {"b", {{"c", 1}}},
+                    {"c", {{"d", 1}}},
+                    {"d", {{"e", 1}}},
+                    {"e", {{"a", 1}}}});
+}
+
 /// Logits that depend on the whole history, without rhyme or reason, but always the same.
 inline TableSettings scrambled(std::size_t letter_count, float eos_bias = 0) {
   TableSettings settings;

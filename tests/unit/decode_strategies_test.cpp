@@ -77,12 +77,7 @@ TEST(PromptLookup, EqualsGreedyBehindProcessors) {
 
 TEST(PromptLookup, NeedsFewerRoundsWhereTheTextRepeats) {
   // "abcdeabcde...": after one turn every draft is right.
-  Table table(markov(5, {{"", {{"a", 1}}},
-                         {"a", {{"b", 1}}},
-                         {"b", {{"c", 1}}},
-                         {"c", {{"d", 1}}},
-                         {"d", {{"e", 1}}},
-                         {"e", {{"a", 1}}}}));
+  Table table(turning_letters());
   const auto chosen = arm(strategy("prompt_lookup", {{"num_tokens", 4}}));
   const auto outcome = run(table.model, chosen, {prompt_of(0, "abcdea", 40)});
   EXPECT_EQ(outcome.text(0), "bcdeabcdeabcdeabcdeabcdeabcdeabcdeabcdea");

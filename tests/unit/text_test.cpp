@@ -9,6 +9,7 @@
 #include "core/text/lines.hpp"
 #include "core/text/tokenizer.hpp"
 #include "core/text/unicode.hpp"
+#include "tests/message_of.hpp"
 
 namespace trellis::text {
 namespace {
@@ -131,12 +132,8 @@ class Lines : public testing::Test {
     return lines;
   }
   static std::string message(const std::filesystem::path& path) {
-    try {
-      for_each_json_line(path, [](std::size_t, const nlohmann::json&) {});
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+    return tests::message_of(
+        [&] { for_each_json_line(path, [](std::size_t, const nlohmann::json&) {}); });
   }
   std::filesystem::path folder_;
 };
