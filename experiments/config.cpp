@@ -262,17 +262,8 @@ class ConfigReader {
     }
   }
 
-  // A key that is the host's own, out of those that are left.
-  static std::optional<Entry> take(std::vector<Entry>& entries, std::string_view key) {
-    const auto found = std::ranges::find(entries, key, &Entry::key);
-    if (found == entries.end()) return std::nullopt;
-    Entry entry = std::move(*found);
-    entries.erase(found);
-    return entry;
-  }
-
   static void read_strategy_names(std::vector<Entry>& entries, std::vector<std::string>& names) {
-    const auto entry = take(entries, "strategies");
+    const auto entry = take_entry(entries, "strategies");
     if (!entry) return;
     for (const auto& name : entry->value.is_array() ? entry->value : json::array({entry->value})) {
       names.push_back(name.is_string() ? name.get<std::string>() : name.dump());
@@ -296,7 +287,7 @@ class ConfigReader {
   }
 
   bool read_optional(std::vector<Entry>& entries) {
-    const auto entry = take(entries, "optional");
+    const auto entry = take_entry(entries, "optional");
     if (!entry) return false;
     if (!entry->value.is_boolean())
       problems_.add(entry->position, "optional: must be true or false");
@@ -305,7 +296,7 @@ class ConfigReader {
 
   // False when the weights are not there and the experiment goes on without the model.
   bool read_weights(Head& head, bool optional, fs::path& weights) {
-    const auto entry = take(head.rest, "weights");
+    const auto entry = take_entry(head.rest, "weights");
     if (!entry) return true;
     try {
       weights = values_.resolve(values_.text_of(*entry));
@@ -326,7 +317,7 @@ class ConfigReader {
   // differ from what the others are asked.
   void read_task_settings(Head& head, json& settings) {
     static const std::vector<std::string> kAllowed = {"prompt", "shots", "shots_file", "stop"};
-    const auto entry = take(head.rest, "task_settings");
+    const auto entry = take_entry(head.rest, "task_settings");
     if (!entry) return;
     if (!entry->value.is_object()) {
       problems_.add(entry->position, "task_settings: must be a table, as {shots = 3}");
@@ -378,6 +369,12 @@ class ConfigReader {
     const auto head = read_head(table, Kind::strategy, true);
     if (head.description == nullptr) return;
     const auto position = position_of(table);
+    if (plugin::needs_draft(*head.description)) {
+      problems_.add(position, fmt::format("strategy {}: needs a draft model, which an experiment "
+                                          "cannot lend; use it from a program of your own",
+                                          head.plugin));
+      return;
+    }
     std::vector<std::string> processors;
     const auto settings = strategy_settings(head, processors);
     const auto before = problems_.count();

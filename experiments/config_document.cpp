@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "core/plugin/boundary.hpp"
 
@@ -89,6 +90,14 @@ void Problems::throw_if_any() const {
     all += line;
   }
   throw Error(Fault::usage, all);
+}
+
+std::optional<Entry> take_entry(std::vector<Entry>& entries, std::string_view key) {
+  const auto found = std::ranges::find(entries, key, &Entry::key);
+  if (found == entries.end()) return std::nullopt;
+  Entry entry = std::move(*found);
+  entries.erase(found);
+  return entry;
 }
 
 Position position_of(const toml::node& node) {

@@ -5,7 +5,9 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "experiments/config.hpp"
@@ -36,6 +38,8 @@ struct Entry {
 
 /// The keys of a table in the order of the file.
 std::vector<Entry> entries_of(const toml::table& table, Problems& problems);
+/// Removes a key from them; nothing where it is not among them.
+std::optional<Entry> take_entry(std::vector<Entry>& entries, std::string_view key);
 
 Position position_of(const toml::node& node);
 

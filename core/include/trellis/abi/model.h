@@ -104,7 +104,7 @@ typedef struct trellis_model_factory {
  * description says "masked_prediction": true, so that an experiment can be planned without it. It
  * fills a gap in a text:
  *  - encode_prompt gives the whole text as encoder tokens, with a mask where the output belongs
- * (the first mask, should there be more), and as decoder tokens this mask alone.
+ *    (the first mask, should there be more), and as decoder tokens this mask alone.
  *  - The row after that mask says how many tokens belong there: its logits[n] are for n tokens.
  *    Where the model knows nothing of it they are all 0.
  *  - After it a state is fed one block, all of its tokens at once, masks among them. They stand in

@@ -43,15 +43,15 @@
  *  - Constrained decoding: a logits processor makes -infinity of what the constraint forbids after
  *    the tokens so far; it composes with every strategy. A search that tracks a grammar itself may
  *    ignore tokens by itself.
- *  - Rewriting what was just written, as by Jacobi iteration: a move of a whole block of guesses;
- * the search keeps row 0 and feeds its token `again` with all that follows, round after round.
+ *  - Rewriting what was just written, as by Jacobi iteration: a move of a block of guesses; the
+ *    search keeps row 0 and feeds its token `again` with all that follows, round after round.
  *  - Masked prediction: a strategy that needs "masked_prediction" works on models that have a mask
  *    (trellis/abi/model.h), and no other strategy does. The first view's row says how long the
  *    output may be: logits[n] for n tokens. A hypothesis is a block of tokens that stands in the
  *    text's gap, and row r of the view is what belongs at the place of its r-th token, given all
- * the others. A move's tokens are the whole new block, and `row` and `again` are 0: at first
- * nothing but masks, later as many tokens as its parent's. A finish gives the whole text, without
- * masks. A token's record is that of the round which wrote it: what was expected at its place then.
+ *    others. A move's tokens are the whole new block, and `row` and `again` are 0: at first nothing
+ *    but masks, later as many tokens as its parent's. A finish gives the whole text, without masks.
+ *    A token's record is of the round that wrote it: what was expected at its place then.
  */
 #ifndef TRELLIS_ABI_STRATEGY_H
 #define TRELLIS_ABI_STRATEGY_H
