@@ -77,6 +77,7 @@ class Run {
   std::vector<Batch> next_batches();
   void update();
   bool report(bool valid, double loss);
+  void average();
   bool validate();
   bool finished() const;
   double seconds() const { return progress_.seconds + world_.clock() - session_start_; }
@@ -90,6 +91,7 @@ class Run {
   BatchOptions batching_;
   ScheduleOptions schedule_;
   Progress progress_;
+  WeightArrays average_;  // of the weights; empty without ema_decay
   WeightArrays best_;
   std::vector<WindowBatch> epoch_;  // the batches of progress_.epoch
   std::uint64_t valid_every_ = 1;
@@ -130,6 +132,7 @@ bool Run::resume() {
   load_arrays(trained_, file, "first/", job_.checkpoint, updater_.optimizer.first);
   if (!updater_.optimizer.second.empty())
     load_arrays(trained_, file, "second/", job_.checkpoint, updater_.optimizer.second);
+  if (options_.ema_decay > 0) load_arrays(trained_, file, "average/", job_.checkpoint, average_);
   if (json.value("has_best", false)) load_arrays(trained_, file, "best/", job_.checkpoint, best_);
   return true;
 }
@@ -144,7 +147,8 @@ void Run::save() {
   std::vector<formats::TensorToWrite> tensors = views(trained_, "weights/");
   for (const auto& [prefix, arrays] :
        {std::pair("first/", &updater_.optimizer.first),
-        std::pair("second/", &updater_.optimizer.second), std::pair("best/", &best_)}) {
+        std::pair("second/", &updater_.optimizer.second), std::pair("average/", &average_),
+        std::pair("best/", &best_)}) {
     auto more = views(trained_, prefix, *arrays);
     std::move(more.begin(), more.end(), std::back_inserter(tensors));
   }
@@ -191,7 +195,17 @@ bool Run::report(bool valid, double loss) {
                         rate_, gradient_norm_});
 }
 
+void Run::average() {
+  if (options_.ema_decay == 0) return;
+  if (average_.empty()) average_ = copy_weights(trained_);
+  // The first weights are worth nothing: at first the average forgets faster.
+  const auto updates = static_cast<double>(progress_.step);
+  const double decay = std::min(options_.ema_decay, (1 + updates) / (10 + updates));
+  update_average(trained_, decay, average_);
+}
+
 bool Run::validate() {
+  if (!average_.empty()) swap_weights(trained_, average_);
   const double loss = evaluate(network_, job_.valid, batching_, world_.cancelled);
   if (loss < progress_.best_loss) {
     progress_.best_loss = loss;
@@ -200,6 +214,7 @@ bool Run::validate() {
   } else {
     ++progress_.worse;
   }
+  if (!average_.empty()) swap_weights(trained_, average_);
   return report(true, loss);
 }
 
@@ -217,6 +232,7 @@ TrainingEnd Run::run() {
     bool stop = world_.cancelled();
     if (!stop) {
       update();
+      average();
       const bool last = progress_.step >= schedule_.total;
       if (last || progress_.step % options_.report_every == 0) {
         const double mean = progress_.loss_sum / static_cast<double>(progress_.loss_count);
@@ -230,7 +246,8 @@ TrainingEnd Run::run() {
     if (stop || progress_.step % options_.checkpoint_every == 0) save();
     if (stop) return TrainingEnd::stopped;
   }
-  if (!best_.empty()) set_weights(trained_, best_);
+  const WeightArrays& kept = best_.empty() ? average_ : best_;
+  if (!kept.empty()) set_weights(trained_, kept);
   return TrainingEnd::converged;
 }
 

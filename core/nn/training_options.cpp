@@ -131,6 +131,9 @@ nlohmann::json training_settings(const TrainingDefaults& defaults) {
                       "Share of the target's probability spread over the vocabulary."),
        number_setting("dropout", kTraining, defaults.dropout, 0, 0.99,
                       "Share of activations zeroed in training."),
+       number_setting("ema_decay", kTraining, 0.0, 0, 0.99999,
+                      "Decay of a moving average of the weights, which is validated and kept in "
+                      "their place; 0 for none."),
        integer_setting("patience", kTraining, static_cast<std::int64_t>(defaults.patience), 0,
                        kMany,
                        "Validations without improvement before training stops; 0 for never."),
@@ -168,6 +171,7 @@ TrainingOptions training_options(const nlohmann::json& settings) {
   options.clip_norm = setting_value<double>(settings, "clip_norm");
   options.label_smoothing = setting_value<double>(settings, "label_smoothing");
   options.dropout = setting_value<double>(settings, "dropout");
+  options.ema_decay = setting_value<double>(settings, "ema_decay");
   options.patience = setting_value<std::uint64_t>(settings, "patience");
   options.valid_every = setting_value<std::uint64_t>(settings, "valid_every");
   options.report_every = setting_value<std::uint64_t>(settings, "report_every");

@@ -24,6 +24,7 @@ struct TrainingOptions {
   double label_smoothing = 0;
   double clip_norm = 1.0;  ///< 0: no clipping
   double dropout = 0.1;
+  double ema_decay = 0;  ///< of the weights' moving average, which is kept in their place; 0: none
   std::uint64_t patience = 5;       ///< validations without improvement before stopping; 0: never
   std::uint64_t valid_every = 0;    ///< updates; 0: once an epoch
   std::uint64_t report_every = 10;  ///< updates a point of the training curve

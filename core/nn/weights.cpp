@@ -64,6 +64,20 @@ void set_weights(ParameterList parameters, const WeightArrays& weights) {
     std::ranges::copy(weights[i], values_of(parameters[i].tensor).begin());
 }
 
+void swap_weights(ParameterList parameters, WeightArrays& weights) {
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    std::ranges::swap_ranges(values_of(parameters[i].tensor), weights[i]);
+}
+
+void update_average(ParameterList parameters, double decay, WeightArrays& average) {
+  const auto share = static_cast<float>(1 - decay);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const auto values = values_of(parameters[i].tensor);
+    for (std::size_t j = 0; j < values.size(); ++j)
+      average[i][j] += share * (values[j] - average[i][j]);
+  }
+}
+
 std::vector<TensorToWrite> views(ParameterList parameters, const std::string& prefix) {
   std::vector<TensorToWrite> result;
   for (const Parameter& parameter : parameters)

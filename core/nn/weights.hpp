@@ -21,6 +21,10 @@ using ParameterList = std::span<const Parameter>;
 using WeightArrays = std::vector<std::vector<float>>;
 WeightArrays copy_weights(ParameterList parameters);
 void set_weights(ParameterList parameters, const WeightArrays& weights);
+/// The other way round: `weights` holds what the parameters held.
+void swap_weights(ParameterList parameters, WeightArrays& weights);
+/// average = decay average + (1 - decay) weights. Lengths are those of the parameters.
+void update_average(ParameterList parameters, double decay, WeightArrays& average);
 
 /// Views for writing, named prefix + parameter; `arrays` holds one array for each parameter.
 std::vector<formats::TensorToWrite> views(ParameterList parameters, const std::string& prefix);

@@ -23,7 +23,7 @@ std::vector<std::int32_t> tokens_of(const decode::Generation& generation) {
 }
 
 TEST(Choices, AreThoseThatGeneratingHad) {
-  auto chosen = sampling({{"top_k", {{"top_k", 3}}}});
+  auto chosen = sampling({{"top_k", {{"k", 3}}}});
   Table table(one_law());
   RunOptions options;
   options.seed = 5;

@@ -289,8 +289,9 @@ TEST_F(TunedModel, ChangesAreRefusedForAnotherBase) {
 }
 
 TEST_F(TunedModel, AStoppedRunGoesOnAsIfItHadNot) {
-  for (const json& changes : {json{{"lora_rank", 2}}, json{{"frozen", {"blocks.0.*"}}}}) {
-    const std::string name = changes.contains("frozen") ? "frozen" : "lora";
+  for (const json& changes :
+       {json{{"lora_rank", 2}}, json{{"frozen", {"blocks.0.*"}}}, json{{"ema_decay", 0.7}}}) {
+    const std::string name = changes.begin().key();
     LanguageModel whole = to_tune(changes);
     const auto expected = train(whole, name + "-whole");
     LanguageModel stopped = to_tune(changes);
@@ -313,6 +314,29 @@ TEST_F(TunedModel, TrainingOfAllWeightsBeginsAtTheModel) {
   LanguageModel loaded = load("further");
   LanguageModel base = load("base");
   EXPECT_EQ(answer(loaded), answer(base));  // a rate of 0 leaves it where it began
+}
+
+// After update 2 the average is 1/4 of the weights after update 1 and 3/4 of those after it.
+TEST_F(TunedModel, TheAverageOfTheWeightsTakesTheirPlace) {
+  const auto weights_after = [&](const std::string& name, std::uint64_t steps, double decay) {
+    LanguageModel model =
+        to_tune({{"max_steps", steps}, {"ema_decay", decay}, {"schedule", "constant"}});
+    train(model, name);
+    const auto file = formats::read_safetensors(read_saved_model("gpt", folder_ / name).weights);
+    const auto& tokens = file.tensors.at("tokens.weight");
+    std::vector<float> values(formats::element_count(tokens.shape));
+    formats::copy_values(tokens, values);
+    return values;
+  };
+  const auto first = weights_after("first", 1, 0);
+  const auto second = weights_after("second", 2, 0);
+  const auto average = weights_after("average", 2, 0.999);
+  ASSERT_NE(first, second);
+  for (std::size_t i = 0; i < average.size(); ++i)
+    EXPECT_FLOAT_EQ(average[i], first[i] + 0.75F * (second[i] - first[i]));
+  const auto short_memory = weights_after("short", 2, 0.1);
+  for (std::size_t i = 0; i < average.size(); ++i)
+    EXPECT_FLOAT_EQ(short_memory[i], first[i] + 0.9F * (second[i] - first[i]));
 }
 
 // The five texts have 40 characters together; each ends with the end symbol.
