@@ -45,28 +45,35 @@ HWY_INLINE WideVector exclusive_or(WideVector a, WideVector b, std::uint32_t key
   return hn::Xor(hn::Xor(a, b), hn::Set(Wide(), key));
 }
 
-// The four words of the counters first, first + 1 ... of a vector, as 4 * kDoubleWidth tokens.
-HWY_INLINE void scramble(const NoisePlace& place, std::uint32_t first, std::uint32_t* bits) {
+// Vectors of counters that are scrambled together: a round waits for the one before it, so one
+// alone leaves most of the machine idle.
+#if HWY_TARGET <= HWY_AVX3
+constexpr std::size_t kTogether = 4;
+#else
+constexpr std::size_t kTogether = 2;
+#endif
+constexpr std::size_t kVectorTokens = 4 * kDoubleWidth;  // one counter gives four tokens their bits
+static_assert(kBlock % (kTogether * kVectorTokens) == 0);
+
+struct Counters {
+  WideVector word0, word1, word2, word3;
+};
+
+HWY_INLINE void scramble_once(Counters& counters, std::uint32_t key0, std::uint32_t key1) {
+  const WideVector product0 = product(counters.word0, kMultiplier0);
+  const WideVector product1 = product(counters.word2, kMultiplier1);
+  counters.word0 = exclusive_or(hn::ShiftRight<32>(product1), counters.word1, key0);
+  counters.word2 = exclusive_or(hn::ShiftRight<32>(product0), counters.word3, key1);
+  counters.word1 = product1;
+  counters.word3 = product0;
+}
+
+// The words as the bits of kVectorTokens tokens.
+HWY_INLINE void store_words(const Counters& counters, std::uint32_t* bits) {
   const Wide d;
-  WideVector word0 = hn::Iota(d, first);
-  WideVector word1 = hn::Set(d, place.use);
-  WideVector word2 = hn::Set(d, place.position & 0xffffffffU);
-  WideVector word3 = hn::Set(d, place.position >> 32U);
-  std::uint32_t key0 = place.key[0];
-  std::uint32_t key1 = place.key[1];
-  for (int round = 0; round < kRounds; ++round) {
-    const WideVector product0 = product(word0, kMultiplier0);
-    const WideVector product1 = product(word2, kMultiplier1);
-    word0 = exclusive_or(hn::ShiftRight<32>(product1), word1, key0);
-    word2 = exclusive_or(hn::ShiftRight<32>(product0), word3, key1);
-    word1 = product1;
-    word3 = product0;
-    key0 += kWeyl0;
-    key1 += kWeyl1;
-  }
   const auto low = hn::Set(d, 0xffffffffULL);
-  const auto pair0 = hn::Or(hn::And(word0, low), hn::ShiftLeft<32>(word1));
-  const auto pair1 = hn::Or(hn::And(word2, low), hn::ShiftLeft<32>(word3));
+  const auto pair0 = hn::Or(hn::And(counters.word0, low), hn::ShiftLeft<32>(counters.word1));
+  const auto pair1 = hn::Or(hn::And(counters.word2, low), hn::ShiftLeft<32>(counters.word3));
   std::uint64_t pairs[2 * kDoubleWidth];
   hn::StoreInterleaved2(pair0, pair1, d, pairs);
   // The lower half of a number lies first.
@@ -74,10 +81,33 @@ HWY_INLINE void scramble(const NoisePlace& place, std::uint32_t first, std::uint
   std::memcpy(bits, pairs, sizeof pairs);
 }
 
+// Of the counters first, first + 1 ... of kVectors vectors: the bits of the tokens that are theirs.
+template <std::size_t kVectors>
+HWY_INLINE void scramble(const NoisePlace& place, std::uint32_t first, std::uint32_t* bits) {
+  const Wide d;
+  Counters counters[kVectors];
+  HWY_UNROLL(4)
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    counters[v] = {hn::Iota(d, first + v * kDoubleWidth), hn::Set(d, place.use),
+                   hn::Set(d, place.position & 0xffffffffU), hn::Set(d, place.position >> 32U)};
+  }
+  std::uint32_t key0 = place.key[0];
+  std::uint32_t key1 = place.key[1];
+  HWY_UNROLL(10)
+  for (int round = 0; round < kRounds; ++round) {
+    HWY_UNROLL(4)
+    for (std::size_t v = 0; v < kVectors; ++v) scramble_once(counters[v], key0, key1);
+    key0 += kWeyl0;
+    key1 += kWeyl1;
+  }
+  HWY_UNROLL(4)
+  for (std::size_t v = 0; v < kVectors; ++v) store_words(counters[v], bits + v * kVectorTokens);
+}
+
 // The random bits of the tokens from `first` on, a multiple of four.
 HWY_NOINLINE void draw(const NoisePlace& place, std::size_t first, Bits& bits) {
-  for (std::size_t i = 0; i < kBlock; i += 4 * kDoubleWidth) {
-    scramble(place, static_cast<std::uint32_t>((first + i) / 4), bits.data() + i);
+  for (std::size_t i = 0; i < kBlock; i += kTogether * kVectorTokens) {
+    scramble<kTogether>(place, static_cast<std::uint32_t>((first + i) / 4), bits.data() + i);
   }
 }
 
@@ -116,13 +146,13 @@ HWY_NOINLINE float noise_of_bits(std::uint32_t bits) {
 
 void fill_listed(const NoisePlace& place, std::span<const std::int32_t> tokens,
                  std::span<float> out) {
-  std::uint32_t bits[4 * kDoubleWidth];
+  std::uint32_t bits[kVectorTokens];
   std::size_t drawn = std::numeric_limits<std::size_t>::max();  // the first token of `bits`
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     const auto token = static_cast<std::size_t>(tokens[i]);
-    if (token < drawn || token - drawn >= 4 * kDoubleWidth) {
+    if (token < drawn || token - drawn >= kVectorTokens) {
       drawn = token / 4 * 4;
-      scramble(place, static_cast<std::uint32_t>(drawn / 4), bits);
+      scramble<1>(place, static_cast<std::uint32_t>(drawn / 4), bits);
     }
     out[i] = noise_of_bits(bits[token - drawn]);
   }

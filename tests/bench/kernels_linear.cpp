@@ -75,18 +75,28 @@ void measure(benchmark::State& state, Shape shape, WeightStorage storage, std::s
   }
 }
 
+void add_benchmark(Shape shape, WeightStorage storage, std::size_t rows, std::size_t threads) {
+  const std::string name = "linear " + std::to_string(shape.inputs) + "x" +
+                           std::to_string(shape.outputs) + " " +
+                           std::string(storage_name(storage)) +
+                           "/threads:" + std::to_string(threads) + "/rows:" + std::to_string(rows);
+  benchmark::RegisterBenchmark(name.c_str(), measure, shape, storage, rows, threads)
+      ->UseManualTime()
+      ->MinTime(0.02);
+}
+
+// Every shape with the storages that models use most, and every storage with one shape.
 void add_benchmarks() {
+  const Shape all_storages = {576, 1536};
   for (const std::size_t threads : {1U, 2U}) {
-    for (const Shape& shape : {Shape{576, 1536}, {576, 576}, {576, 49152}, {1024, 4096}}) {
+    for (const Shape& shape : {all_storages, {576, 576}, {576, 49152}, {1024, 4096}}) {
       for (const WeightStorage storage : kernels::kWeightStorages) {
+        const bool common = storage == WeightStorage::float32 || storage == WeightStorage::q8_0 ||
+                            storage == WeightStorage::q4_0;
+        if (!common && shape.outputs != all_storages.outputs) continue;
         for (const std::size_t rows : {1U, 2U, 8U, 32U, 64U, 256U}) {
-          const std::string name =
-              "linear " + std::to_string(shape.inputs) + "x" + std::to_string(shape.outputs) + " " +
-              std::string(storage_name(storage)) + "/threads:" + std::to_string(threads) +
-              "/rows:" + std::to_string(rows);
-          benchmark::RegisterBenchmark(name.c_str(), measure, shape, storage, rows, threads)
-              ->UseManualTime()
-              ->MinTime(0.02);
+          if (storage != WeightStorage::float32 && rows != 1 && rows != 8 && rows != 64) continue;
+          add_benchmark(shape, storage, rows, threads);
         }
       }
     }
