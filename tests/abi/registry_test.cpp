@@ -57,6 +57,9 @@ struct Fault {
   const char* library;
   const char* message;
 };
+void PrintTo(const Fault& fault, std::ostream* out) {
+  *out << fault.message;
+}
 
 class BrokenLibrary : public testing::TestWithParam<Fault> {};
 

@@ -221,6 +221,9 @@ struct Look {
   float scale;
   bool dark;
 };
+void PrintTo(const Look& look, std::ostream* out) {
+  *out << look.link;
+}
 
 class LooksTest : public ViewsTest, public ::testing::WithParamInterface<Look> {};
 

@@ -191,7 +191,7 @@ Offer model_factory() {
   static const trellis_model_factory factory = {
       sizeof(trellis_model_factory), &detail::describe<M>,
       [](const char* settings, trellis_model** out, trellis_error* error) {
-        return guard(error, [&] { *out = detail::wrap(M::create(Json::parse(settings))); });
+        return guard(error, [&] { *out = detail::wrap(M::create(parse_json(settings))); });
       },
       [](const char* folder, trellis_model** out, trellis_error* error) {
         return guard(error, [&] { *out = detail::wrap(M::load(folder)); });

@@ -6,12 +6,12 @@
 #pragma once
 
 #include <initializer_list>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
 #include "trellis/abi/entry.h"
 #include "trellis/sdk/failure.hpp"
+#include "trellis/sdk/json.hpp"
 #include "trellis/sdk/settings.hpp"
 
 namespace trellis::sdk {
@@ -43,7 +43,7 @@ inline void write_text(trellis_text_sink* sink, std::string_view text) {
 }
 
 inline void write_json(trellis_text_sink* sink, const Json& json) {
-  write_text(sink, json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  write_text(sink, sdk::write_json(json));
 }
 
 inline std::string_view view_of(trellis_span span) {

@@ -11,15 +11,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-namespace trellis::sdk {
+#include "trellis/sdk/json.hpp"
 
-using Json = nlohmann::json;
+namespace trellis::sdk {
 
 struct Range {
   std::optional<double> at_least = std::nullopt;

@@ -85,7 +85,7 @@ Offer logits_processor_factory() {
       sizeof(trellis_logits_processor_factory), &detail::describe<P>,
       [](const char* settings, trellis_logits_processor** out, trellis_error* error) {
         return guard(error, [&] {
-          auto box = std::unique_ptr<Box>(new Box{{}, P(Json::parse(settings))});
+          auto box = std::unique_ptr<Box>(new Box{{}, P(parse_json(settings))});
           box->abi = {sizeof(trellis_logits_processor), box.get(),
                       [](trellis_logits_processor* p) { delete static_cast<Box*>(p->self); },
                       [](const trellis_logits_processor* p, const trellis_sequence* sequence,
@@ -287,7 +287,7 @@ Offer strategy_factory() {
       sizeof(trellis_strategy_factory), &detail::describe<S>,
       [](const char* settings, trellis_strategy** out, trellis_error* error) {
         return guard(error, [&] {
-          auto box = std::unique_ptr<Box>(new Box{{}, S(Json::parse(settings))});
+          auto box = std::unique_ptr<Box>(new Box{{}, S(parse_json(settings))});
           box->abi = {sizeof(trellis_strategy), box.get(),
                       [](trellis_strategy* s) { delete static_cast<Box*>(s->self); }, open};
           *out = &box.release()->abi;

@@ -35,14 +35,14 @@ Offer task_factory() {
   static constexpr auto score = [](trellis_task* self, trellis_span samples,
                                    trellis_text_sink* json, trellis_error* error) {
     return guard(error, [&] {
-      detail::write_json(json, box_of(self).task.score(Json::parse(detail::view_of(samples))));
+      detail::write_json(json, box_of(self).task.score(parse_json(detail::view_of(samples))));
     });
   };
   static const trellis_task_factory factory = {
       sizeof(trellis_task_factory), &detail::describe<T>,
       [](const char* settings, trellis_task** out, trellis_error* error) {
         return guard(error, [&] {
-          auto box = std::unique_ptr<Box>(new Box{{}, T(Json::parse(settings))});
+          auto box = std::unique_ptr<Box>(new Box{{}, T(parse_json(settings))});
           box->abi = {sizeof(trellis_task),
                       box.get(),
                       [](trellis_task* t) { delete &box_of(t); },
