@@ -17,16 +17,19 @@ plugin::TrainingExample as_training_data(const plugin::Example& example) {
 
 }  // namespace
 
-TaskFacts survey(plugin::Task& task) {
-  TaskFacts facts{task.count(TRELLIS_SPLIT_TRAIN),
-                  task.count(TRELLIS_SPLIT_VALID),
-                  task.count(TRELLIS_SPLIT_TEST),
-                  {},
-                  {}};
+TaskFacts survey(plugin::Task& task, const SurveyJob& job) {
+  TaskFacts facts;
+  facts.train = task.count(TRELLIS_SPLIT_TRAIN);
+  facts.valid = task.count(TRELLIS_SPLIT_VALID);
+  facts.test = task.count(TRELLIS_SPLIT_TEST);
   TestTexts test;
+  WordOverlap words(std::max<std::uint64_t>(job.overlap_words, 1));
+  const metrics::WordGroups groups(job.groups);
+  if (!job.groups.empty()) facts.word_counts = groups.none();
   for (std::uint64_t i = 0; i < facts.test; ++i) {
     auto example = task.example(TRELLIS_SPLIT_TEST, i);
     const auto pair = as_training_data(example);
+    if (job.overlap_words > 0) words.add(example.id, pair.source, pair.target);
     test.add(std::move(example.id), pair.source, pair.target);
   }
   for (const auto split : {TRELLIS_SPLIT_TRAIN, TRELLIS_SPLIT_VALID}) {
@@ -34,9 +37,16 @@ TaskFacts survey(plugin::Task& task) {
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto pair = as_training_data(task.example(split, i));
       test.compare(pair.source, pair.target);
+      words.compare(pair.source);
+      words.compare(pair.target);
+      if (split == TRELLIS_SPLIT_TRAIN && !job.groups.empty()) {
+        groups.count(pair.target, facts.word_counts);
+      }
     }
   }
   facts.contaminated = test.seen();
+  facts.overlaps = words.found();
+  facts.comparable = words.comparable();
   return facts;
 }
 

@@ -84,7 +84,8 @@ std::vector<storage::TrialMetric> trial_metrics(storage::Reader& reader, const s
   std::vector<std::string> names;
   for (const auto& metric : task_metrics) names.push_back(metric.at("name").get<std::string>());
   for (const auto* added :
-       {"perplexity", "bits_per_byte", "pseudo_perplexity", "pseudo_bits_per_byte"}) {
+       {"perplexity", "bits_per_byte", "pseudo_perplexity", "pseudo_bits_per_byte",
+        "calibration_error", "exposure_gap", "draft_acceptance"}) {
     if (std::find(names.begin(), names.end(), added) == names.end()) names.emplace_back(added);
   }
   std::vector<storage::TrialMetric> all;

@@ -71,11 +71,14 @@ int score(const CommandContext& context, const ScoreArguments& arguments) {
       failed = true;
       continue;
     }
-    const auto metrics =
+    const auto task_metrics =
         metrics_of_task(registry.get(plugin::Kind::task, task.plugin).json, task.settings);
     for (const auto& [id, trial] : trials) {
-      store.put_trial_metrics(
-          id, trial_metrics(reader, id, metrics, trial.totals, trial.stored_samples));
+      auto all = trial_metrics(reader, id, task_metrics, trial.totals, trial.stored_samples);
+      for (const auto& [name, metric] : trial.metrics) {
+        if (name.starts_with(metrics::kSharePrefix)) all.push_back(metric);
+      }
+      store.put_trial_metrics(id, all);
     }
   }
   std::cout << fmt::format("{} samples scored\n", scored);
