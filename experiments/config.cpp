@@ -331,7 +331,10 @@ class ConfigReader {
     std::vector<std::string> processors;
     const auto settings = strategy_settings(head, processors);
     std::map<std::string, Position> places;
-    for (const auto& entry : head.rest) places[entry.key] = entry.position;
+    for (const auto& entry : head.rest) {
+      const auto* setting = find_setting(head.description->settings, entry.key);
+      if (setting != nullptr && setting->format == "model") places[entry.key] = entry.position;
+    }
     const auto before = problems_.count();
     for (const auto& combination : values_.combinations_of(settings, position)) {
       StrategySpec spec;

@@ -74,7 +74,7 @@ struct StrategySpec {
   std::vector<std::string> tasks;
   std::vector<std::string> models;  ///< labels or plugins; empty: all
   Position position;
-  std::map<std::string, Position> places = {};  ///< of the settings that are given
+  std::map<std::string, Position> places = {};  ///< of the settings that name a model
 };
 
 struct TaskSpec {

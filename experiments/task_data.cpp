@@ -1,6 +1,8 @@
 #include "experiments/task_data.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
 
 #include "experiments/contamination.hpp"
 
@@ -23,30 +25,35 @@ TaskFacts survey(plugin::Task& task, const SurveyJob& job) {
   facts.valid = task.count(TRELLIS_SPLIT_VALID);
   facts.test = task.count(TRELLIS_SPLIT_TEST);
   TestTexts test;
-  WordOverlap words(std::max<std::uint64_t>(job.overlap_words, 1));
-  const metrics::WordGroups groups(job.groups);
-  if (!job.groups.empty()) facts.word_counts = groups.none();
+  std::optional<WordOverlap> overlap;
+  if (job.overlap_words > 0) overlap.emplace(job.overlap_words);
   for (std::uint64_t i = 0; i < facts.test; ++i) {
     auto example = task.example(TRELLIS_SPLIT_TEST, i);
     const auto pair = as_training_data(example);
-    if (job.overlap_words > 0) words.add(example.id, pair.source, pair.target);
+    if (overlap) overlap->add(example.id, pair.source, pair.target);
     test.add(std::move(example.id), pair.source, pair.target);
   }
+  const metrics::WordGroups groups(job.groups);
+  if (!job.groups.empty()) facts.word_counts = groups.none();
   for (const auto split : {TRELLIS_SPLIT_TRAIN, TRELLIS_SPLIT_VALID}) {
     const auto count = split == TRELLIS_SPLIT_TRAIN ? facts.train : facts.valid;
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto pair = as_training_data(task.example(split, i));
       test.compare(pair.source, pair.target);
-      words.compare(pair.source);
-      words.compare(pair.target);
+      if (overlap) {
+        overlap->compare(pair.source);
+        overlap->compare(pair.target);
+      }
       if (split == TRELLIS_SPLIT_TRAIN && !job.groups.empty()) {
-        groups.count(pair.target, facts.word_counts);
+        groups.count(std::string_view(pair.target).substr(pair.given), facts.word_counts);
       }
     }
   }
   facts.contaminated = test.seen();
-  facts.overlaps = words.found();
-  facts.comparable = words.comparable();
+  if (overlap) {
+    facts.overlaps = overlap->found();
+    facts.comparable = overlap->comparable();
+  }
   return facts;
 }
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <map>
 
+#include "core/metrics/bert_score.hpp"
 #include "core/metrics/pass_at_k.hpp"
 #include "core/metrics/statistics.hpp"
+#include "core/metrics/word_groups.hpp"
 
 namespace trellis::experiments {
 
@@ -71,6 +73,10 @@ void add_pass_at_k(const Values& passes, std::vector<storage::TrialMetric>& all)
 }
 
 }  // namespace
+
+bool stays_when_scored_anew(std::string_view metric) {
+  return metric.starts_with(metrics::kSharePrefix) || metric.starts_with(metrics::kBertScorePrefix);
+}
 
 storage::TrialMetric trial_metric(storage::Reader& reader, const std::string& trial,
                                   const std::string& name) {

@@ -2,8 +2,8 @@
 #include <array>
 #include <string_view>
 
-#include "core/metrics/word_groups.hpp"
 #include "core/plugin/task.hpp"
+#include "experiments/trial_metrics.hpp"
 #include "experiments/worker.hpp"
 #include "storage/queries.hpp"
 
@@ -14,15 +14,14 @@ using nlohmann::json;
 
 constexpr std::uint64_t kBatch = 64;
 
-// What these metrics need is not in the texts: they stay as the model's run left them. So do shares
-// of groups of words, which a config names and no task does.
+// What these metrics need is not in the texts: they stay as the model's run left them.
 constexpr std::array<std::string_view, 7> kKept = {
     "perplexity",        "bits_per_byte", "pseudo_perplexity", "pseudo_bits_per_byte",
     "calibration_error", "exposure_gap",  "draft_acceptance"};
 constexpr const char* kKeptDetail = "likelihood";
 
 bool is_kept(const std::string& metric) {
-  return metric.starts_with(metrics::kSharePrefix) ||
+  return stays_when_scored_anew(metric) ||
          std::find(kKept.begin(), kKept.end(), metric) != kKept.end();
 }
 

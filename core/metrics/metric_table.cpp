@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/metrics/answers.hpp"
+#include "core/metrics/bert_score.hpp"
 #include "core/metrics/bleu.hpp"
 #include "core/metrics/calibration.hpp"
 #include "core/metrics/chrf.hpp"
@@ -266,10 +267,15 @@ constexpr MetricDefinition kShare{kSharePrefix,
                                   nullptr,
                                   true};
 
+// Of whatever encoder.
+constexpr MetricDefinition kBertScore = averaged(
+    kBertScorePrefix, "F of BERTScore by the vectors of the encoder that names it", true, nullptr);
+
 }  // namespace
 
 const MetricDefinition* find_metric(std::string_view name) {
   if (name.starts_with(kSharePrefix)) return &kShare;
+  if (name.starts_with(kBertScorePrefix)) return &kBertScore;
   const auto found = std::find_if(kMetrics.begin(), kMetrics.end(),
                                   [&](const auto& metric) { return metric.name == name; });
   return found == kMetrics.end() ? nullptr : &*found;

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <map>
+#include <set>
 
 #include "core/metrics/calibration.hpp"
 #include "core/metrics/exposure.hpp"
@@ -41,8 +41,7 @@ std::string heading(std::string_view name, bool number) {
   return fmt::format("<th scope=\"col\"{}>{}</th>", number ? " class=\"number\"" : "", name);
 }
 
-// Accuracy and confidence in thirds of the scale would hide where a model errs, all bins would
-// hide it in numbers: bins that hold guesses, as "accuracy / confidence".
+// Accuracy of each bin; how many guesses it holds, and their confidence, where one points at it.
 std::string calibration_row(const storage::TrialRow& trial, const std::vector<double>& sums) {
   auto row =
       fmt::format("<tr><th scope=\"row\"><bdi>{}</bdi></th><td class=\"number\">{}</td>",
@@ -122,15 +121,20 @@ std::string share_rows(const storage::TrialRow& trial) {
 }
 
 std::string of_task(storage::Reader& reader, const Data& data, const std::string& task) {
-  std::map<std::string, std::string> calibration;  // by model: the same for all strategies
+  std::set<std::string> calibrated;  // models: it is the same for all strategies
+  std::string calibration;
   std::string exposure;
   std::string shares;
   for (const auto& trial : data.trials) {
     if (trial.task_label != task) continue;
     const auto& id = trial.record.id;
-    if (trial.metrics.contains("calibration_error") && !calibration.contains(trial.model_label)) {
+    const auto& model = trial.record.model_id;
+    if (trial.metrics.contains("calibration_error") && !calibrated.contains(model)) {
       const auto sums = sums_of(reader, id, "calibration_error", metrics::kCalibrationStatistics);
-      if (!sums.empty()) calibration[trial.model_label] = calibration_row(trial, sums);
+      if (!sums.empty()) {
+        calibration += calibration_row(trial, sums);
+        calibrated.insert(model);
+      }
     }
     if (trial.metrics.contains("exposure_gap")) {
       const auto sums = sums_of(reader, id, "exposure_gap", metrics::kExposureStatistics);
@@ -138,22 +142,21 @@ std::string of_task(storage::Reader& reader, const Data& data, const std::string
     }
     shares += share_rows(trial);
   }
-  std::string rows;
-  for (const auto& [model, row] : calibration) rows += row;
   auto text = table_of(
       "Calibration: of the guesses up to a confidence, how many percent are right, "
       "after the reference's own words. Calibrated, a column's number lies within "
       "its bounds.",
-      calibration_head(), rows);
+      calibration_head(), calibration);
   text += table_of(
       "Exposure: percent of tokens right by place, after the reference's words → after "
       "the output's own.",
       exposure_head(), exposure);
-  text += table_of("Words: each group's share among the words of all groups.",
-                   heading("group", false) + heading("model", false) + heading("strategy", false) +
-                       heading("outputs", true) + heading("references", true) +
-                       heading("training data", true),
-                   shares);
+  text += table_of(
+      "Words: each group's share among the words of all groups; of a single group, among all "
+      "words.",
+      heading("group", false) + heading("model", false) + heading("strategy", false) +
+          heading("outputs", true) + heading("references", true) + heading("training data", true),
+      shares);
   if (text.empty()) return "";
   return fmt::format("<h3><bdi>{}</bdi></h3>\n{}", escape(task), text);
 }

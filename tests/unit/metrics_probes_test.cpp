@@ -1,8 +1,9 @@
-/// Calibration, exposure bias and shares of words, by hand.
+/// Calibration, exposure bias, shares of words and BERTScore, by hand.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "core/metrics/bert_score.hpp"
 #include "core/metrics/calibration.hpp"
 #include "core/metrics/exposure.hpp"
 #include "core/metrics/word_groups.hpp"
@@ -122,6 +123,40 @@ TEST(WordGroups, RefuseWhatCannotBeCounted) {
   EXPECT_EQ(problem({{"a.training", {"x"}}}),
             "the group of words \"a.training\": its name must not end with .training, which is a "
             "metric's");
+}
+
+using Vectors = std::vector<float>;
+
+TEST(BertScore, TakesTheNearestOfTheOther) {
+  // Output (1,0), (0,2); reference (3,4) alone: cosines 0.6 and 0.8.
+  const auto score = bert_score(Vectors{1, 0, 0, 2}, Vectors{3, 4}, 2);
+  EXPECT_NEAR(score.precision, (0.6 + 0.8) / 2, 1e-12);
+  EXPECT_NEAR(score.recall, 0.8, 1e-12);
+  EXPECT_NEAR(score.f, 2 * 0.7 * 0.8 / 1.5, 1e-12);
+  // The other way round precision and recall change places.
+  const auto turned = bert_score(Vectors{3, 4}, Vectors{1, 0, 0, 2}, 2);
+  EXPECT_NEAR(turned.precision, 0.8, 1e-12);
+  EXPECT_NEAR(turned.recall, 0.7, 1e-12);
+  EXPECT_NEAR(turned.f, score.f, 1e-12);
+}
+
+TEST(BertScore, OrderAndLengthOfVectorsDoNotMatter) {
+  const auto same = bert_score(Vectors{1, 2, 3, -4, 5, 6}, Vectors{-8, 10, 12, 2, 4, 6}, 3);
+  EXPECT_NEAR(same.precision, 1, 1e-12);
+  EXPECT_NEAR(same.recall, 1, 1e-12);
+  EXPECT_NEAR(same.f, 1, 1e-12);
+  EXPECT_NEAR(bert_score(Vectors{1, 0}, Vectors{-1, 0}, 2).f, -1, 1e-12);
+}
+
+TEST(BertScore, OfNothingIsZero) {
+  EXPECT_EQ(bert_score({}, Vectors{1, 2}, 2).f, 0);
+  EXPECT_EQ(bert_score(Vectors{1, 2}, {}, 2).f, 0);
+  EXPECT_EQ(bert_score(Vectors{0, 0}, Vectors{1, 2}, 2).f, 0);
+  EXPECT_EQ(bert_score(Vectors{1, 0}, Vectors{0, 1}, 2).f, 0);
+}
+
+TEST(BertScore, OfManyIsTheirMean) {
+  EXPECT_EQ(corpus_value("bertscore.bert", std::vector<SampleValue>{{0.5, {}}, {1.0, {}}}), 0.75);
 }
 
 }  // namespace
