@@ -6,8 +6,8 @@
 #include <set>
 #include <typeindex>
 
-#include "core/plugin/strategy.hpp"
 #include "core/text/lines.hpp"
+#include "experiments/config_checks.hpp"
 #include "experiments/config_document.hpp"
 #include "experiments/config_values.hpp"
 
@@ -17,8 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using plugin::Kind;
-
-constexpr double kMostTrials = 1e6;
 
 // Reads one config; every function notes mistakes and goes on.
 class ConfigReader {
@@ -31,7 +29,8 @@ class ConfigReader {
 
   void read(const toml::table& document) {
     for (const auto& [key, node] : document) {
-      static const std::vector<std::string> kKnown = {"experiment", "model", "strategy", "task"};
+      static const std::vector<std::string> kKnown = {"experiment", "model", "strategy", "task",
+                                                      "words"};
       if (std::find(kKnown.begin(), kKnown.end(), key.str()) == kKnown.end()) {
         problems_.add({key.source().begin.line, key.source().begin.column},
                       unknown_key(key.str(), "a config", kKnown));
@@ -41,13 +40,11 @@ class ConfigReader {
     // Tasks first: models and strategies name them.
     for_each_table(document, "task", [&](const auto& table) { read_task(table); });
     for_each_table(document, "model", [&](const auto& table) { read_model(table); });
-    if (config_.models.empty() && !config_.notes.empty() && problems_.count() == 0) {
-      problems_.add({1, 1}, fmt::format("no model is left: {}", config_.notes.front()));
-    }
     for_each_table(document, "strategy", [&](const auto& table) { read_strategy(table); });
-    for (const auto& model : config_.models) check_strategies(model);
-    check_size();
-    if (problems_.count() == 0) check_fits();
+    if (document.contains("words")) {
+      for_each_table(document, "words", [&](const auto& table) { read_words(table); });
+    }
+    check_together(config_, registry_, problems_);
     problems_.throw_if_any();
   }
 
@@ -62,51 +59,6 @@ class ConfigReader {
       return;
     }
     for (const auto& element : *node->as_array()) visit(*element.as_table());
-  }
-
-  void check_size() {
-    double trials = 1;
-    for (const auto count : {config_.seeds.size(), config_.tasks.size(), config_.models.size(),
-                             config_.strategies.size()}) {
-      trials *= static_cast<double>(count);
-    }
-    if (trials > kMostTrials) {
-      problems_.add({1, 1},
-                    fmt::format("seeds × tasks × models × strategies make {:.0f} trials, at "
-                                "most {:.0f} fit one experiment; split it",
-                                trials, kMostTrials));
-    }
-  }
-
-  // Pairs that do not fit are left out of the plan; what fits nothing is a mistake.
-  void check_fits() {
-    const auto fit = [&](const ModelSpec& model, const StrategySpec& strategy) {
-      return plugin::fits(registry_.get(Kind::model, model.plugin),
-                          registry_.get(Kind::strategy, strategy.plugin));
-    };
-    std::set<std::string> told;  // sweeps make many of one
-    for (const auto& strategy : config_.strategies) {
-      const auto fits = [&](const ModelSpec& model) { return fit(model, strategy); };
-      if (std::any_of(config_.models.begin(), config_.models.end(), fits)) continue;
-      if (!told.insert(strategy.plugin).second) continue;
-      problems_.add(strategy.position,
-                    plugin::misfit(strategy.plugin, plugin::needs_masks(registry_.get(
-                                                        Kind::strategy, strategy.plugin))));
-    }
-    if (!told.empty()) return;
-    for (const auto& model : config_.models) {
-      const auto fits = [&](const StrategySpec& strategy) { return fit(model, strategy); };
-      if (std::any_of(config_.strategies.begin(), config_.strategies.end(), fits)) continue;
-      if (!told.insert(model.plugin).second) continue;
-      problems_.add(model.position,
-                    fmt::format("model {}: no strategy here works on it; add one that does, such "
-                                "as {}",
-                                model.plugin,
-                                plugin::needs_masks(registry_.get(
-                                    Kind::strategy, config_.strategies.front().plugin))
-                                    ? "greedy"
-                                    : "mask_predict or gibbs"));
-    }
   }
 
   void read_experiment(const toml::table& document) {
@@ -154,6 +106,7 @@ class ConfigReader {
     std::string plugin;
     std::string label;
     std::vector<std::string> tasks;
+    std::vector<std::string> models;
     std::vector<Entry> rest;
   };
 
@@ -171,7 +124,9 @@ class ConfigReader {
       } else if (entry.key == "label") {
         head.label = values_.text_of(entry);
       } else if (entry.key == "tasks" && names_tasks) {
-        head.tasks = task_labels(entry);
+        head.tasks = names_in(entry, "task", task_names());
+      } else if (entry.key == "models" && kind == Kind::strategy) {
+        head.models = names_in(entry, "model", model_names());
       } else {
         head.rest.push_back(std::move(entry));
       }
@@ -183,25 +138,44 @@ class ConfigReader {
     return head;
   }
 
-  std::vector<std::string> task_labels(const Entry& entry) {
-    std::vector<std::string> known;
-    for (const auto& task : config_.tasks) known.push_back(task.label);
-    std::vector<std::string> labels;
+  std::vector<std::string> task_names() const {
+    std::vector<std::string> names;
+    for (const auto& task : config_.tasks) names.push_back(task.label);
+    return names;
+  }
+
+  // Labels and plugins, also of those that were left out.
+  std::vector<std::string> model_names() const {
+    std::vector<std::string> names = left_out_;
+    for (const auto& model : config_.models) {
+      for (const auto& name : {model.label, model.plugin}) {
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+      }
+    }
+    return names;
+  }
+
+  // What `entry` lists, which must be among the known.
+  std::vector<std::string> names_in(const Entry& entry, const char* kind,
+                                    const std::vector<std::string>& known) {
+    std::vector<std::string> names;
     const auto list = entry.value.is_array() ? entry.value : json::array({entry.value});
-    if (list.empty()) problems_.add(entry.position, "tasks: an empty list; leave it out for all");
-    for (const auto& label : list) {
-      const auto name = label.is_string() ? label.get<std::string>() : label.dump();
+    if (list.empty()) {
+      problems_.add(entry.position, entry.key + ": an empty list; leave it out for all");
+    }
+    for (const auto& each : list) {
+      const auto name = each.is_string() ? each.get<std::string>() : each.dump();
       if (std::find(known.begin(), known.end(), name) != known.end()) {
-        labels.push_back(name);
+        names.push_back(name);
         continue;
       }
       const auto near = plugin::nearest_name(name, known);
-      problems_.add(
-          entry.position,
-          near ? fmt::format("tasks: no task \"{}\"; did you mean \"{}\"?", name, *near)
-               : fmt::format("tasks: no task \"{}\"; there are: {}", name, fmt::join(known, ", ")));
+      problems_.add(entry.position, near ? fmt::format("{}: no {} \"{}\"; did you mean \"{}\"?",
+                                                       entry.key, kind, name, *near)
+                                         : fmt::format("{}: no {} \"{}\"; there are: {}", entry.key,
+                                                       kind, name, fmt::join(known, ", ")));
     }
-    return labels;
+    return names;
   }
 
   template <typename Spec>
@@ -270,22 +244,6 @@ class ConfigReader {
     }
   }
 
-  void check_strategies(const ModelSpec& model) {
-    for (const auto& name : model.strategies) {
-      const auto is_named = [&](const StrategySpec& strategy) {
-        return strategy.label == name || strategy.plugin == name;
-      };
-      if (std::any_of(config_.strategies.begin(), config_.strategies.end(), is_named)) continue;
-      std::vector<std::string> known;
-      for (const auto& strategy : config_.strategies) known.push_back(strategy.label);
-      problems_.add(
-          model.places.at("strategies"),
-          fmt::format("strategies: no strategy has the label or plugin \"{}\"; there are: "
-                      "{}",
-                      name, fmt::join(known, ", ")));
-    }
-  }
-
   bool read_optional(std::vector<Entry>& entries) {
     const auto entry = take_entry(entries, "optional");
     if (!entry) return false;
@@ -303,9 +261,10 @@ class ConfigReader {
     } catch (const Error& error) {
       const auto message = fmt::format("weights = {}", error.what());
       if (optional) {
+        left_out_.push_back(head.label.empty() ? head.plugin : head.label);
         config_.notes.push_back(fmt::format("{}: {}; the model {} is left out",
                                             place(config_.path, entry->position), message,
-                                            head.label.empty() ? head.plugin : head.label));
+                                            left_out_.back()));
         return false;
       }
       problems_.add(entry->position, message);
@@ -369,23 +328,25 @@ class ConfigReader {
     const auto head = read_head(table, Kind::strategy, true);
     if (head.description == nullptr) return;
     const auto position = position_of(table);
-    if (plugin::needs_draft(*head.description)) {
-      problems_.add(position, fmt::format("strategy {}: needs a draft model, which an experiment "
-                                          "cannot lend; use it from a program of your own",
-                                          head.plugin));
-      return;
-    }
     std::vector<std::string> processors;
     const auto settings = strategy_settings(head, processors);
+    std::map<std::string, Position> places;
+    for (const auto& entry : head.rest) {
+      const auto* setting = find_setting(head.description->settings, entry.key);
+      if (setting != nullptr && setting->format == "model") places[entry.key] = entry.position;
+    }
     const auto before = problems_.count();
     for (const auto& combination : values_.combinations_of(settings, position)) {
       StrategySpec spec;
       spec.position = position;
       spec.plugin = head.plugin;
       spec.tasks = head.tasks;
+      spec.models = head.models;
+      spec.places = places;
       spec.label = head.label.empty() ? head.plugin + combination.label(true)
                                       : head.label + combination.label(false);
       spec.settings = values_.complete(head.description->settings, combination, "", spec.position);
+      if (is_left_out(*head.description, spec)) continue;
       for (const auto& id : processors) {
         const auto& description = registry_.get(Kind::logits_processor, id);
         spec.processors.push_back(
@@ -393,6 +354,46 @@ class ConfigReader {
       }
       add_labelled(config_.strategies, std::move(spec));
       if (problems_.count() != before) return;
+    }
+  }
+
+  // Whether it would be lent a model that was left out; a line says so.
+  bool is_left_out(const plugin::Description& description, const StrategySpec& spec) {
+    for (const auto& setting : description.settings) {
+      if (setting.format != "model") continue;
+      const auto name = spec.settings.value(setting.name, std::string());
+      if (std::find(left_out_.begin(), left_out_.end(), name) == left_out_.end()) continue;
+      config_.notes.push_back(fmt::format("{}: {} = \"{}\": the strategy {} is left out with it",
+                                          place(config_.path, spec.places.at(setting.name)),
+                                          setting.name, name, spec.label));
+      return true;
+    }
+    return false;
+  }
+
+  void read_words(const toml::table& table) {
+    metrics::WordGroup group;
+    for (const auto& entry : entries_of(table, problems_)) {
+      if (entry.key == "name") {
+        group.name = values_.text_of(entry);
+      } else if (entry.key == "words") {
+        const auto list = entry.value.is_array() ? entry.value : json::array({entry.value});
+        for (const auto& word : list) {
+          if (word.is_string()) group.entries.push_back(word.get<std::string>());
+        }
+        if (group.entries.size() != list.size()) {
+          problems_.add(entry.position, "words: must be a list of texts");
+        }
+      } else {
+        problems_.add(entry.position, unknown_key(entry.key, "[[words]]", {"name", "words"}));
+      }
+    }
+    config_.words.push_back(std::move(group));
+    try {
+      const metrics::WordGroups checked(config_.words);
+    } catch (const Error& error) {
+      problems_.add(position_of(table), error.what());
+      config_.words.pop_back();
     }
   }
 
@@ -409,7 +410,7 @@ class ConfigReader {
       if (description == nullptr) {
         auto known = names_of(head.description->settings);
         for (const auto& id : registry_.ids(Kind::logits_processor)) known.push_back(id);
-        known.insert(known.end(), {"label", "plugin", "tasks"});
+        known.insert(known.end(), {"label", "models", "plugin", "tasks"});
         problems_.add(entry.position, unknown_key(entry.key, head.plugin, known));
         continue;
       }
@@ -423,6 +424,7 @@ class ConfigReader {
   const plugin::Registry& registry_;
   Problems problems_;
   ValueReader values_;
+  std::vector<std::string> left_out_;                         // labels of models
   std::set<std::pair<std::type_index, std::string>> labels_;  // of each kind
 };
 

@@ -3,8 +3,10 @@
 ///   [experiment]            name, seed, samples, limit ...
 ///   [[model]]               plugin = "rnn", label, tasks, strategies, weights, optional,
 ///                           task_settings; all other keys are its settings
-///   [[strategy]]            plugin = "sample", label, tasks; its settings, and processors by id
+///   [[strategy]]            plugin = "sample", label, tasks, models; its settings, and processors
+///                           by id
 ///   [[task]]                plugin = "translation", label; its settings
+///   [[words]]               name, words: a group of words whose share in outputs is measured
 ///
 /// A list of values, or a range {from = 0.5, to = 1.0, step = 0.1}, sweeps a setting: the entry
 /// becomes one for every combination.
@@ -19,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "core/metrics/word_groups.hpp"
 #include "core/plugin/registry.hpp"
 
 namespace trellis::experiments {
@@ -39,6 +42,7 @@ struct ExperimentOptions {
   std::int64_t max_new_tokens = 0;
   std::int64_t batch_size = 32;
   std::int64_t top_alternatives = 5;
+  std::int64_t contamination_words = 13;
   double timeout_seconds = 600;
   double memory_gb = 0;
 };
@@ -68,7 +72,9 @@ struct StrategySpec {
   nlohmann::json settings;
   std::vector<ProcessorSpec> processors;  ///< by id; the host orders them by rank
   std::vector<std::string> tasks;
+  std::vector<std::string> models;  ///< labels or plugins; empty: all
   Position position;
+  std::map<std::string, Position> places = {};  ///< of the settings that name a model
 };
 
 struct TaskSpec {
@@ -87,7 +93,8 @@ struct Config {
   std::vector<ModelSpec> models;
   std::vector<StrategySpec> strategies;
   std::vector<TaskSpec> tasks;
-  std::vector<std::string> notes;  ///< a line for each model that was left out
+  std::vector<metrics::WordGroup> words;  ///< whose shares are measured
+  std::vector<std::string> notes;         ///< a line for each model or strategy that was left out
 };
 
 /// What [experiment] may hold, as plugins describe their settings.

@@ -26,6 +26,10 @@ const sdk::Settings<ExperimentOptions>& schema() {
           .integer("top_alternatives", &ExperimentOptions::top_alternatives,
                    {.at_least = 0, .at_most = 1000},
                    "Most probable tokens that are recorded at every position.")
+          .integer("contamination_words", &ExperimentOptions::contamination_words,
+                   {.at_least = 0, .at_most = 1000},
+                   "Words in a row that a test example may not share with the training data "
+                   "without being reported; 0 looks for none.")
           .number(
               "timeout_seconds", &ExperimentOptions::timeout_seconds, {.above = 0},
               "A worker is stopped when for this long it reports nothing and its plugin does not "

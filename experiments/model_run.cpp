@@ -6,6 +6,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "experiments/environment.hpp"
 #include "experiments/trial_metrics.hpp"
@@ -53,9 +54,14 @@ std::string sweep_text(const storage::SweepTotals& totals) {
 
 }  // namespace
 
+bool is_trained(const RunContext& context, std::size_t model) {
+  const auto& planned = context.plan.models[model];
+  return context.store.model_is_ready(planned.record.id) && std::filesystem::exists(planned.folder);
+}
+
 ModelRun::ModelRun(RunContext& context, std::size_t model,
                    const std::vector<std::size_t>& open_trials, int place)
-    : context_(context), model_(model), place_(place) {
+    : context_(context), model_(model), place_(place), only_trains_(open_trials.empty()) {
   for (const auto index : open_trials) {
     const auto& id = context_.plan.trials[index].record.id;
     order_.push_back(id);
@@ -78,14 +84,18 @@ ModelRun::OpenTrial& ModelRun::open_trial(const std::string& id) {
   return found->second;
 }
 
-bool ModelRun::base_is_ready() const {
-  if (!model().base) return true;
-  const auto& base = context_.plan.models[*model().base];
-  return context_.store.model_is_ready(base.record.id) && std::filesystem::exists(base.folder);
+std::vector<std::size_t> ModelRun::needs() const {
+  std::vector<std::size_t> models = {model_};
+  if (model().base) models.push_back(*model().base);
+  for (const auto& [id, trial] : open_) {
+    const auto& draft = context_.plan.trials[trial.index].draft_model;
+    if (draft) models.push_back(*draft);
+  }
+  return models;
 }
 
 bool ModelRun::start() {
-  if (order_.empty()) return false;
+  if (order_.empty() && (!only_trains_ || std::exchange(begun_to_train_, true))) return false;
   stage_.clear();
   running_.clear();
   job_trials_ = order_;
@@ -109,8 +119,7 @@ Job ModelRun::make_job() {
   auto& work = job.model;
   work.model = {model().record.plugin, model().record.settings};
   work.folder = model().folder.string();
-  work.train = !model().given && !(context_.store.model_is_ready(model().record.id) &&
-                                   std::filesystem::exists(model().folder));
+  work.train = !model().given && !is_trained(context_, model_);
   work.training_task = model().training_task;
   work.seed = model().record.seed;
   for (std::size_t task = 0; task < context_.plan.tasks.size(); ++task) {
@@ -128,6 +137,7 @@ Job ModelRun::make_job() {
                    planned.task,
                    planned.strategy,
                    planned.processors,
+                   planned.draft,
                    planned.record.seed,
                    planned.stream,
                    planned.samples,

@@ -29,19 +29,26 @@ struct RunContext {
   RunSummary& summary;
 };
 
+/// Whether the weights of a model of the plan are there and finished.
+bool is_trained(const RunContext& context, std::size_t model);
+
 class ModelRun {
  public:
-  /// `open_trials`: indices into the plan's trials. `place` numbers its line on the terminal.
+  /// `open_trials`: indices into the plan's trials; without any the model is only trained. `place`
+  /// numbers its line on the terminal.
   ModelRun(RunContext& context, std::size_t model, const std::vector<std::size_t>& open_trials,
            int place);
 
-  /// Starts a worker for the trials that are open. False when there are none.
+  /// Starts a worker for what is open. False when nothing is.
   bool start();
   WorkerProcess& process() { return *process_; }
   bool running() const { return process_ != nullptr; }
   std::size_t place_in_plan() const { return model_; }
-  /// Whether the model that this one begins at, if there is any, has been trained.
-  bool base_is_ready() const;
+  /// Without trials from the beginning.
+  bool only_trains() const { return only_trains_; }
+  /// Models of the plan without which it cannot go on: its own, the one that this begins at, and
+  /// those that are lent to strategies of open trials.
+  std::vector<std::size_t> needs() const;
   /// When read() last saw an event or a poll of the worker's.
   double last_sign_of_life() const { return last_sign_of_life_; }
 
@@ -87,6 +94,8 @@ class ModelRun {
   RunContext& context_;
   std::size_t model_;
   int place_;
+  bool only_trains_;
+  bool begun_to_train_ = false;            // where it does nothing else
   std::map<std::string, OpenTrial> open_;  // by trial id
   std::vector<std::string> order_;         // of the open ones
   std::unique_ptr<WorkerProcess> process_;

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <unordered_map>
 
-#include "core/plugin/strategy.hpp"
+#include "experiments/config_checks.hpp"
 #include "experiments/content_hash.hpp"
 #include "experiments/trial_metrics.hpp"
 
@@ -37,14 +38,15 @@ class Planner {
                         config_.seeds.front(), json()};
     for (std::size_t i = 0; i < config_.tasks.size(); ++i) add_task(i);
     for (const auto& strategy : config_.strategies) arms_.push_back(describe(strategy));
-    for (const auto seed : config_.seeds) {
-      for (const auto& model : config_.models) {
-        for (const auto& task : model.tasks) {
-          const auto at = task_index(task);
-          add_trials(add_model(model, at, seed), at, seed, model.strategies);
-        }
-      }
-    }
+    // All models first: a strategy may be lent one that stands below its own.
+    for_each_pair([&](const ModelSpec& spec, std::size_t task, std::uint64_t seed) {
+      model_of_pair_.push_back(add_model(spec, task, seed));
+    });
+    std::size_t pair = 0;
+    for_each_pair([&](const ModelSpec& spec, std::size_t task, std::uint64_t seed) {
+      add_trials(spec, model_of_pair_[pair++], task, seed);
+    });
+    require_trials_of_drafts();
     return std::move(plan_);
   }
 
@@ -54,7 +56,18 @@ class Planner {
     const StrategySpec* spec;
     json identity;
     bool stochastic;
+    std::string draft_setting;  // that names the model lent to it; empty: none is
+    bool has_trials = false;
   };
+
+  template <typename Visit>
+  void for_each_pair(const Visit& visit) const {
+    for (const auto seed : config_.seeds) {
+      for (const auto& model : config_.models) {
+        for (const auto& task : model.tasks) visit(model, task_index(task), seed);
+      }
+    }
+  }
 
   std::size_t task_index(const std::string& label) const {
     const auto found = std::find_if(config_.tasks.begin(), config_.tasks.end(),
@@ -104,8 +117,19 @@ class Planner {
     record.metrics = metrics_of_task(description.json, spec.settings);
     record.data_hash = identity(true);
     record.test_examples = facts_[index].test;
+    record.overlap = overlap_of(facts_[index]);
     plan_.tasks.push_back(std::move(record));
     plan_.task_failures.push_back(facts_[index].failure);
+  }
+
+  // Null where nothing was looked for.
+  json overlap_of(const TaskFacts& facts) const {
+    if (config_.options.contamination_words == 0) return {};
+    json examples = json::array();
+    for (const auto& run : facts.overlaps) examples.push_back({run.example, run.share});
+    return {{"words", config_.options.contamination_words},
+            {"comparable", facts.comparable},
+            {"examples", std::move(examples)}};
   }
 
   ArmDescription describe(const StrategySpec& spec) {
@@ -119,12 +143,18 @@ class Planner {
                             {"version", chosen.version},
                             {"settings", processor.settings}});
     }
+    std::string draft_setting;
+    for (const auto& setting : description.settings) {
+      const bool named = spec.settings.value(setting.name, json()) != json("");
+      if (setting.format == "model" && named) draft_setting = setting.name;
+    }
     return {&spec,
             {{"plugin", spec.plugin},
              {"version", description.version},
              {"settings", spec.settings},
              {"processors", processors}},
-            stochastic};
+            stochastic,
+            draft_setting};
   }
 
   std::size_t add_model(const ModelSpec& spec, std::size_t task, std::uint64_t seed) {
@@ -163,6 +193,7 @@ class Planner {
     record.id = content_hash(identity);
     if (!model.given) model.folder = models_folder_ / record.id;
     const auto [found, fresh] = model_places_.try_emplace(record.id, plan_.models.size());
+    labels_.emplace(spec.label, found->second);
     if (fresh) plan_.models.push_back(std::move(model));
     return found->second;
   }
@@ -173,23 +204,27 @@ class Planner {
                  PlannedModel& model, json& by_name, json& identity) {
     const auto name = spec.settings.at(setting).get<std::string>();
     if (name.empty() || std::filesystem::path(name).is_absolute()) return;
-    const auto base = base_of_name(spec, task, setting, name, model.record.seed);
+    const auto base =
+        model_of_name(name, spec.label, task, model.record.seed, place_of(spec, setting), setting);
     model.record.settings[setting] = base.folder.string();
     by_name[setting] = base.given ? base.folder.string() : "";
     if (!base.given) identity["begins_at"] = base.id;
     if (!base.given && base.place < plan_.models.size()) model.base = base.place;
   }
 
-  KnownModel base_of_name(const ModelSpec& spec, std::size_t task, const std::string& setting,
-                          const std::string& name, std::uint64_t seed) const {
+  // One of the plan's so far, except those of the label `own`, or else of those known before.
+  KnownModel model_of_name(const std::string& name, const std::string& own, std::size_t task,
+                           std::uint64_t seed, Position position,
+                           const std::string& setting) const {
     const auto& task_label = plan_.tasks[task].label;
     KnownModels planned;
     for (std::size_t i = 0; i < plan_.models.size(); ++i) {
       const auto& model = plan_.models[i];
       const auto& record = model.record;
-      if (record.label == spec.label) continue;  // itself, on another task
+      const auto& label = labels_.contains({name, i}) ? name : record.label;
+      if (label == own) continue;
       planned.push_back(
-          {record.id, record.label, record.task_label, record.seed, model.folder, model.given, i});
+          {record.id, label, record.task_label, record.seed, model.folder, model.given, i});
     }
     auto meant = meant_by_name(planned, name, task_label, seed);
     if (meant.empty()) {
@@ -197,10 +232,10 @@ class Planner {
       for (auto& model : meant) model.place = plan_.models.size();
     }
     if (meant.size() == 1) return meant.front();
-    const auto position = spec.places.contains(setting) ? spec.places.at(setting) : spec.position;
-    std::string why =
-        "is neither a file or folder, nor the label of a model above, nor the label or id of one "
-        "that was trained beside this database";
+    std::string why = fmt::format(
+        "is neither a file or folder, nor the label of {}, nor the label or id of one that was "
+        "trained beside this database",
+        own.empty() ? "a model here" : "a model above");
     if (meant.size() > 1) {
       why = "means several models; give one's id:";
       for (const auto& model : meant) {
@@ -211,60 +246,94 @@ class Planner {
                                           setting, name, why));
   }
 
-  // `strategies`: labels or plugins; empty for all.
-  void add_trials(std::size_t model, std::size_t task, std::uint64_t seed,
-                  const std::vector<std::string>& strategies) {
-    const auto& options = config_.options;
-    const auto examples = options.limit > 0
-                              ? std::min<std::uint64_t>(plan_.tasks[task].test_examples,
-                                                        static_cast<std::uint64_t>(options.limit))
-                              : plan_.tasks[task].test_examples;
-    for (const auto& arm : arms_) {
-      const auto& tasks = arm.spec->tasks;
-      if (std::find(tasks.begin(), tasks.end(), plan_.tasks[task].label) == tasks.end()) continue;
-      if (!plugin::fits(registry_.get(Kind::model, plan_.models[model].record.plugin),
-                        registry_.get(Kind::strategy, arm.spec->plugin))) {
-        continue;  // read_config has seen to it that each of them fits another
-      }
-      const auto names_it = [&](const std::string& name) {
-        return name == arm.spec->label || name == arm.spec->plugin;
-      };
-      if (!strategies.empty() && std::none_of(strategies.begin(), strategies.end(), names_it))
-        continue;
-      PlannedTrial trial;
-      trial.model = model;
-      trial.task = task;
-      trial.samples = arm.stochastic ? static_cast<std::uint64_t>(options.samples) : 1;
-      trial.strategy = {arm.spec->plugin, arm.spec->settings};
-      for (const auto& processor : arm.spec->processors) {
-        trial.processors.push_back({processor.plugin, processor.settings});
-      }
-      auto& record = trial.record;
-      record.model_id = plan_.models[model].record.id;
-      record.task_id = plan_.tasks[task].id;
-      record.strategy_label = arm.spec->label;
-      record.strategy_plugin = arm.spec->plugin;
-      record.strategy = arm.identity;
-      record.seed = seed;
-      record.expected_samples = examples * trial.samples;
-      json identity = {{"model", record.model_id},
-                       {"task", record.task_id},
-                       {"strategy", arm.identity},
-                       {"seed", seed},
-                       {"samples", trial.samples},
-                       {"limit", options.limit},
-                       {"max_new_tokens", options.max_new_tokens},
-                       {"top_alternatives", options.top_alternatives}};
-      if (arm.stochastic && options.coupling == "independent") {
-        trial.stream = stream_of(arm.identity);
-        identity["stream"] = trial.stream;
-      }
-      record.id = content_hash(identity);
-      // The same trial may be reached twice, as when given weights serve two labels.
-      if (!trial_places_.try_emplace(record.id, plan_.trials.size()).second) continue;
-      plan_.models[model].trials.push_back(plan_.trials.size());
-      plan_.trials.push_back(std::move(trial));
+  // Fills in what the worker is to lend, and in the place of its name what tells it from others.
+  // False where the model would be lent to itself.
+  bool add_draft(const ArmDescription& arm, PlannedTrial& trial, json& strategy) {
+    if (arm.draft_setting.empty()) return true;
+    auto& setting = strategy["settings"][arm.draft_setting];
+    const auto name = setting.get<std::string>();
+    if (std::filesystem::path(name).is_absolute()) {
+      trial.draft = {"", name};
+      setting = hash_of(name);
+      return true;
     }
+    const auto draft = model_of_name(name, "", trial.task, trial.record.seed,
+                                     place_of(*arm.spec, arm.draft_setting), arm.draft_setting);
+    trial.draft = {"", draft.folder.string()};
+    if (draft.place < plan_.models.size()) {
+      trial.draft.plugin = plan_.models[draft.place].record.plugin;
+      if (!draft.given) trial.draft_model = draft.place;
+    }
+    setting = draft.id;
+    return draft.id != trial.record.model_id;
+  }
+
+  template <typename Spec>
+  static Position place_of(const Spec& spec, const std::string& setting) {
+    return spec.places.contains(setting) ? spec.places.at(setting) : spec.position;
+  }
+
+  // What else would be a strategy without any result, and nothing would say so.
+  void require_trials_of_drafts() const {
+    for (const auto& arm : arms_) {
+      if (arm.draft_setting.empty() || arm.has_trials) continue;
+      throw Error(Fault::usage,
+                  fmt::format("{}: {} = \"{}\": a model is not lent to itself, and no other is "
+                              "here that the strategy is for",
+                              place(config_.path, place_of(*arm.spec, arm.draft_setting)),
+                              arm.draft_setting,
+                              arm.spec->settings.at(arm.draft_setting).get<std::string>()));
+    }
+  }
+
+  void add_trials(const ModelSpec& spec, std::size_t model, std::size_t task, std::uint64_t seed) {
+    for (auto& arm : arms_) {
+      if (runs_on(*arm.spec, spec, plan_.tasks[task].label, registry_)) {
+        add_trial(arm, model, task, seed);
+      }
+    }
+  }
+
+  void add_trial(ArmDescription& arm, std::size_t model, std::size_t task, std::uint64_t seed) {
+    const auto& options = config_.options;
+    const auto limit = static_cast<std::uint64_t>(options.limit);
+    const auto all = plan_.tasks[task].test_examples;
+    PlannedTrial trial;
+    trial.model = model;
+    trial.task = task;
+    trial.samples = arm.stochastic ? static_cast<std::uint64_t>(options.samples) : 1;
+    trial.strategy = {arm.spec->plugin, arm.spec->settings};
+    for (const auto& processor : arm.spec->processors) {
+      trial.processors.push_back({processor.plugin, processor.settings});
+    }
+    auto& record = trial.record;
+    record.model_id = plan_.models[model].record.id;
+    record.task_id = plan_.tasks[task].id;
+    record.strategy_label = arm.spec->label;
+    record.strategy_plugin = arm.spec->plugin;
+    record.strategy = arm.identity;
+    record.seed = seed;
+    record.expected_samples = (limit > 0 ? std::min(all, limit) : all) * trial.samples;
+    json strategy = arm.identity;
+    if (!add_draft(arm, trial, strategy)) return;
+    arm.has_trials = true;
+    json identity = {{"model", record.model_id},
+                     {"task", record.task_id},
+                     {"strategy", std::move(strategy)},
+                     {"seed", seed},
+                     {"samples", trial.samples},
+                     {"limit", options.limit},
+                     {"max_new_tokens", options.max_new_tokens},
+                     {"top_alternatives", options.top_alternatives}};
+    if (arm.stochastic && options.coupling == "independent") {
+      trial.stream = stream_of(arm.identity);
+      identity["stream"] = trial.stream;
+    }
+    record.id = content_hash(identity);
+    // The same trial may be reached twice, as when given weights serve two labels.
+    if (!trial_places_.try_emplace(record.id, plan_.trials.size()).second) return;
+    plan_.models[model].trials.push_back(plan_.trials.size());
+    plan_.trials.push_back(std::move(trial));
   }
 
   const Config& config_;
@@ -275,8 +344,10 @@ class Planner {
   const KnownModels& known_;
   Plan plan_;
   std::vector<ArmDescription> arms_;
+  std::vector<std::size_t> model_of_pair_;  // as for_each_pair() visits them
   std::map<std::string, std::string> path_hashes_;
   std::unordered_map<std::string, std::size_t> model_places_;
+  std::set<std::pair<std::string, std::size_t>> labels_;  // of models; equal ones have several
   std::unordered_map<std::string, std::size_t> trial_places_;
 };
 

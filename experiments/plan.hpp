@@ -5,7 +5,8 @@
 ///   task:  plugin, version, settings, and the content of the files they name
 ///   model: plugin, version, settings, seed, the task's training data, and the model that it begins
 ///          at; or the given weights; and how it is shown its tasks
-///   trial: model, task, strategy and processors with versions and settings, seed, samples, limits
+///   trial: model, task, strategy and processors with versions and settings, the model that is lent
+///          to the strategy, seed, samples, limits
 #pragma once
 
 #include <filesystem>
@@ -37,7 +38,9 @@ struct PlannedTrial {
   std::size_t task = 0;
   PluginJob strategy;
   std::vector<PluginJob> processors;
-  std::uint64_t stream = 0;   ///< of noise; 0: the one that all trials share
+  std::optional<std::size_t> draft_model;  ///< into the plan's models; must be trained before
+  DraftJob draft;                          ///< what is lent to the strategy, if anything
+  std::uint64_t stream = 0;                ///< of noise; 0: the one that all trials share
   std::uint64_t samples = 1;  ///< per example, after strategies without chance were cut to one
 };
 

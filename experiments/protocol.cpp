@@ -16,19 +16,28 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Token, id, text, log_probability, entropy, ra
 
 }  // namespace trellis::storage
 
+namespace trellis::metrics {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(WordGroup, name, entries)
+
+}  // namespace trellis::metrics
+
 namespace trellis::experiments {
 
 using nlohmann::json;
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(PluginJob, plugin, settings)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SurveyJob, tasks)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrialJob, id, task, strategy, processors, seed, stream, samples,
-                                   done)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(DraftJob, plugin, path)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SurveyJob, tasks, overlap_words, groups)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TrialJob, id, task, strategy, processors, draft, seed, stream,
+                                   samples, done)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ModelJob, model, folder, train, training_task, seed, tasks,
                                    trials, together, share, shuffle, limit, max_new_tokens,
                                    batch_size, state_memory, top_alternatives)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ScoreJob, database, task, trials)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TaskFacts, train, valid, test, contaminated)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(SharedRun, example, share)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(TaskFacts, train, valid, test, contaminated, overlaps,
+                                   comparable, word_counts)
 
 std::string to_line(const Job& job) {
   json folders = json::array();

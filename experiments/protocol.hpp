@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/metrics/word_groups.hpp"
+#include "experiments/word_overlap.hpp"
 #include "storage/store.hpp"
 
 namespace trellis::experiments {
@@ -31,9 +33,17 @@ struct PluginJob {
   nlohmann::json settings;
 };
 
+/// A model that is lent to a strategy.
+struct DraftJob {
+  std::string plugin;  ///< empty: the one that reads what is at `path`
+  std::string path;    ///< of its weights, a folder or a file; empty: none is lent
+};
+
 /// Count and check the data of tasks.
 struct SurveyJob {
   std::vector<PluginJob> tasks;
+  std::uint64_t overlap_words = 0;  ///< words in a row that count as contamination; 0: none do
+  std::vector<metrics::WordGroup> groups;  ///< of words to be counted in the training data
 };
 
 struct TrialJob {
@@ -41,6 +51,7 @@ struct TrialJob {
   std::size_t task = 0;  ///< into ModelJob::tasks
   PluginJob strategy;
   std::vector<PluginJob> processors;
+  DraftJob draft;
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;  ///< of noise; 0: the one that all trials share
   std::uint64_t samples = 1;
@@ -93,6 +104,9 @@ struct TaskFacts {
   std::uint64_t valid = 0;
   std::uint64_t test = 0;
   std::vector<std::string> contaminated;  ///< ids of test examples that are training data too
+  std::vector<SharedRun> overlaps;        ///< test examples that share words in a row with it
+  std::uint64_t comparable = 0;           ///< test examples with as many words in a row
+  metrics::GroupCounts word_counts;       ///< of the training data's targets; empty: none counted
   std::string failure;  ///< why the task cannot be used; set by the host, empty when it can
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 #include <list>
+#include <set>
 
 #include "experiments/environment.hpp"
 #include "experiments/model_run.hpp"
@@ -72,15 +73,26 @@ class PlanRunner {
     }
   }
 
-  // A model that begins at another waits for it, as long as it may still come.
+  // What a run needs is trained before, as long as that may still come.
   bool may_start(const ModelRun& run) const {
-    if (run.base_is_ready()) return true;
-    const auto base = context_.plan.models[run.place_in_plan()].base;
-    const auto is_base = [&](const ModelRun& other) { return other.place_in_plan() == *base; };
-    return std::none_of(runs_.begin(), runs_.end(),
-                        [&](const ModelRun& other) { return is_base(other) && other.running(); }) &&
-           std::none_of(waiting_.begin(), waiting_.end(),
-                        [&](const ModelRun* other) { return is_base(*other); });
+    const auto needs = run.needs();
+    return std::none_of(needs.begin(), needs.end(), [&](std::size_t model) {
+      return !is_trained(context_, model) && may_come(model, run);
+    });
+  }
+
+  // Runs that only train wait for none but their like, or two models that are lent to each other
+  // would wait for each other's trials.
+  bool may_come(std::size_t model, const ModelRun& needed_by) const {
+    const bool is_base = context_.plan.models[needed_by.place_in_plan()].base == model;
+    const auto trains_it = [&](const ModelRun& other) {
+      return &other != &needed_by && other.place_in_plan() == model &&
+             (other.only_trains() || (is_base && !needed_by.only_trains()));
+    };
+    return std::any_of(runs_.begin(), runs_.end(),
+                       [&](const auto& other) { return other.running() && trains_it(other); }) ||
+           std::any_of(waiting_.begin(), waiting_.end(),
+                       [&](const auto* other) { return trains_it(*other); });
   }
 
   void attend(ModelRun& run, double now) {
@@ -128,6 +140,53 @@ class PlanRunner {
   double stop_began_ = 0;
 };
 
+// A model that is not trained yet, and what that one begins at.
+void add_untrained(const RunContext& context, std::size_t model, std::set<std::size_t>& models) {
+  const auto& planned = context.plan.models[model];
+  if (planned.given || is_trained(context, model) || !models.insert(model).second) return;
+  if (planned.base) add_untrained(context, *planned.base, models);
+}
+
+// Models that must be trained before other models' trials, or their training, can begin, and that
+// no run would train in time.
+std::set<std::size_t> models_to_train_first(
+    const RunContext& context, const std::vector<std::vector<std::size_t>>& open_trials) {
+  std::set<std::size_t> models;
+  for (std::size_t m = 0; m < open_trials.size(); ++m) {
+    if (open_trials[m].empty()) continue;
+    const auto& base = context.plan.models[m].base;
+    if (base && open_trials[*base].empty()) add_untrained(context, *base, models);
+    for (const auto trial : open_trials[m]) {
+      const auto& draft = context.plan.trials[trial].draft_model;
+      if (draft) add_untrained(context, *draft, models);
+    }
+  }
+  return models;
+}
+
+// Of a model's trials those that are not done, made ready for a new attempt.
+std::vector<std::size_t> open_trials_of(RunContext& context, const PlannedModel& model) {
+  std::vector<std::size_t> open;
+  for (const auto index : model.trials) {
+    const auto& id = context.plan.trials[index].record.id;
+    if (context.store.status(id) == storage::TrialStatus::done) {
+      ++context.summary.done_before;
+      continue;
+    }
+    context.store.clear_failures(id);
+    if (const auto& why = context.plan.task_failures[context.plan.trials[index].task];
+        !why.empty()) {
+      context.store.put_failure({id, std::nullopt, "load", why, std::nullopt, std::nullopt, ""});
+      context.store.set_status(id, storage::TrialStatus::failed);
+      ++context.summary.failed;
+      continue;
+    }
+    context.store.set_status(id, storage::TrialStatus::pending);
+    open.push_back(index);
+  }
+  return open;
+}
+
 }  // namespace
 
 RunSummary run_plan(const Plan& plan, const Config& config, storage::Store& store,
@@ -137,30 +196,18 @@ RunSummary run_plan(const Plan& plan, const Config& config, storage::Store& stor
   summary.trials = plan.trials.size();
   auto reader = storage::Reader::open(database);
   RunContext context{plan, config, store, reader, options, progress, summary};
+  std::vector<std::vector<std::size_t>> open_trials;
+  for (const auto& model : plan.models) open_trials.push_back(open_trials_of(context, model));
   std::list<ModelRun> runs;
   std::deque<ModelRun*> waiting;
-  for (std::size_t m = 0; m < plan.models.size(); ++m) {
-    std::vector<std::size_t> open;
-    for (const auto index : plan.models[m].trials) {
-      const auto& id = plan.trials[index].record.id;
-      if (store.status(id) == storage::TrialStatus::done) {
-        ++summary.done_before;
-        continue;
-      }
-      store.clear_failures(id);
-      if (const auto& why = plan.task_failures[plan.trials[index].task]; !why.empty()) {
-        store.put_failure({id, std::nullopt, "load", why, std::nullopt, std::nullopt, ""});
-        store.set_status(id, storage::TrialStatus::failed);
-        ++summary.failed;
-        continue;
-      }
-      store.set_status(id, storage::TrialStatus::pending);
-      open.push_back(index);
-    }
-    if (open.empty()) continue;
-    store.clear_failures(plan.models[m].record.id);
-    runs.emplace_back(context, m, open, static_cast<int>(m));
+  const auto add_run = [&](std::size_t model, const std::vector<std::size_t>& open) {
+    store.clear_failures(plan.models[model].record.id);
+    runs.emplace_back(context, model, open, static_cast<int>(model));
     waiting.push_back(&runs.back());
+  };
+  for (const auto model : models_to_train_first(context, open_trials)) add_run(model, {});
+  for (std::size_t m = 0; m < plan.models.size(); ++m) {
+    if (!open_trials[m].empty()) add_run(m, open_trials[m]);
   }
   PlanRunner(context, std::move(waiting), runs, stop_requests).run();
   return summary;

@@ -83,7 +83,10 @@ void require_text_metrics(const std::vector<std::string>& names) {
     if (metric.of_text != nullptr || metric.of_outputs != nullptr) known.emplace_back(metric.name);
   }
   for (const auto& name : names) {
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (std::find(known.begin(), known.end(), name) != known.end()) {
+      if (const auto* metric = metrics::find_metric(name); metric->require) metric->require();
+      continue;
+    }
     const auto near = plugin::nearest_name(name, known);
     throw Error(Fault::usage,
                 fmt::format("--metric {}: no metric of texts has this name; {}there are: {}", name,

@@ -9,7 +9,8 @@
 
 namespace trellis::experiments {
 
-/// Throws Error(usage) for a name that core/metrics does not know, or cannot compute from texts.
+/// Throws Error(usage) for a name that core/metrics does not know, or cannot compute from texts,
+/// and Error(missing) where what a metric needs is not installed.
 void require_text_metrics(const std::vector<std::string>& names);
 
 /// Computes the named metrics of all samples of the trials of an experiment, on so many threads,

@@ -93,6 +93,8 @@ std::vector<TaskFacts> survey_tasks(const Config& config, const WorkerOptions& o
     job.kind = "survey";
     job.plugin_folders = options.plugin_folders;
     job.survey.tasks.push_back({task.plugin, task.settings});
+    job.survey.groups = config.words;
+    job.survey.overlap_words = static_cast<std::uint64_t>(config.options.contamination_words);
     TaskFacts facts;
     const auto failure = run_worker(job, options, stop_requests, [&](const auto& event) {
       if (event.at("event") == "task") facts = facts_from_json(event.at("facts"));

@@ -1,6 +1,8 @@
 #include "experiments/task_data.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
 
 #include "experiments/contamination.hpp"
 
@@ -17,26 +19,41 @@ plugin::TrainingExample as_training_data(const plugin::Example& example) {
 
 }  // namespace
 
-TaskFacts survey(plugin::Task& task) {
-  TaskFacts facts{task.count(TRELLIS_SPLIT_TRAIN),
-                  task.count(TRELLIS_SPLIT_VALID),
-                  task.count(TRELLIS_SPLIT_TEST),
-                  {},
-                  {}};
+TaskFacts survey(plugin::Task& task, const SurveyJob& job) {
+  TaskFacts facts;
+  facts.train = task.count(TRELLIS_SPLIT_TRAIN);
+  facts.valid = task.count(TRELLIS_SPLIT_VALID);
+  facts.test = task.count(TRELLIS_SPLIT_TEST);
   TestTexts test;
+  std::optional<WordOverlap> overlap;
+  if (job.overlap_words > 0) overlap.emplace(job.overlap_words);
   for (std::uint64_t i = 0; i < facts.test; ++i) {
     auto example = task.example(TRELLIS_SPLIT_TEST, i);
     const auto pair = as_training_data(example);
+    if (overlap) overlap->add(example.id, pair.source, pair.target);
     test.add(std::move(example.id), pair.source, pair.target);
   }
+  const metrics::WordGroups groups(job.groups);
+  if (!job.groups.empty()) facts.word_counts = groups.none();
   for (const auto split : {TRELLIS_SPLIT_TRAIN, TRELLIS_SPLIT_VALID}) {
     const auto count = split == TRELLIS_SPLIT_TRAIN ? facts.train : facts.valid;
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto pair = as_training_data(task.example(split, i));
       test.compare(pair.source, pair.target);
+      if (overlap) {
+        overlap->compare(pair.source);
+        overlap->compare(pair.target);
+      }
+      if (split == TRELLIS_SPLIT_TRAIN && !job.groups.empty()) {
+        groups.count(std::string_view(pair.target).substr(pair.given), facts.word_counts);
+      }
     }
   }
   facts.contaminated = test.seen();
+  if (overlap) {
+    facts.overlaps = overlap->found();
+    facts.comparable = overlap->comparable();
+  }
   return facts;
 }
 

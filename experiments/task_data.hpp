@@ -10,8 +10,9 @@
 namespace trellis::experiments {
 
 /// Counts the splits and finds the test examples that are in the training or validation data:
-/// those that a model has seen whole, apart from white space around them.
-TaskFacts survey(plugin::Task& task);
+/// those that a model has seen whole, apart from white space around them, and those that share
+/// job's words in a row with it. Counts its groups of words in the training data's targets.
+TaskFacts survey(plugin::Task& task, const SurveyJob& job);
 
 /// A split as training data: the model learns prefix + first reference as the target of the
 /// source. Examples without a reference and without a prefix teach nothing and are left out.

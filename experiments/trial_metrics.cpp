@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <map>
 
+#include "core/metrics/bert_score.hpp"
 #include "core/metrics/pass_at_k.hpp"
 #include "core/metrics/statistics.hpp"
+#include "core/metrics/word_groups.hpp"
 
 namespace trellis::experiments {
 
@@ -72,6 +74,10 @@ void add_pass_at_k(const Values& passes, std::vector<storage::TrialMetric>& all)
 
 }  // namespace
 
+bool stays_when_scored_anew(std::string_view metric) {
+  return metric.starts_with(metrics::kSharePrefix) || metric.starts_with(metrics::kBertScorePrefix);
+}
+
 storage::TrialMetric trial_metric(storage::Reader& reader, const std::string& trial,
                                   const std::string& name) {
   return metric_of(name, values_of(reader.sample_metrics(trial, name)));
@@ -84,7 +90,8 @@ std::vector<storage::TrialMetric> trial_metrics(storage::Reader& reader, const s
   std::vector<std::string> names;
   for (const auto& metric : task_metrics) names.push_back(metric.at("name").get<std::string>());
   for (const auto* added :
-       {"perplexity", "bits_per_byte", "pseudo_perplexity", "pseudo_bits_per_byte"}) {
+       {"perplexity", "bits_per_byte", "pseudo_perplexity", "pseudo_bits_per_byte",
+        "calibration_error", "exposure_gap", "draft_acceptance"}) {
     if (std::find(names.begin(), names.end(), added) == names.end()) names.emplace_back(added);
   }
   std::vector<storage::TrialMetric> all;

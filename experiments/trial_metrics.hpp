@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "storage/queries.hpp"
@@ -11,6 +12,10 @@ namespace trellis::experiments {
 /// The metrics of a task's description; where it has a setting `metrics` that names some, those in
 /// that order (trellis/abi/task.h).
 nlohmann::json metrics_of_task(const nlohmann::json& description, const nlohmann::json& settings);
+
+/// Whether no task gives the metric, so that scoring by a task leaves it as it is: shares of groups
+/// of words, which a config names, and what an encoder said of the texts.
+bool stays_when_scored_anew(std::string_view metric);
 
 /// One metric of the trial's stored samples, with its interval.
 storage::TrialMetric trial_metric(storage::Reader& reader, const std::string& trial,

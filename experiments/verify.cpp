@@ -75,12 +75,21 @@ class ModelVerifier {
       job.task = trial.task;
       job.strategy = trial.strategy;
       job.processors = trial.processors;
+      job.draft = trial.draft;
       job.seed = trial.record.seed;
       job.stream = trial.stream;
       job.samples = trial.samples;
       work.trials.push_back(std::move(job));
       strategy_labels_.push_back(trial.record.strategy_label);
     }
+  }
+
+  /// Trains the model and does no more. Returns what went wrong.
+  std::string train() const {
+    Job job = job_;
+    job.model.train = true;
+    job.model.trials.clear();
+    return run_worker(job, options_, stop_requests_, [](const auto&) {});
   }
 
   /// The first outcome; trains the model where that is needed.
@@ -249,15 +258,37 @@ std::vector<std::string> other_fused_targets() {
   return others;
 }
 
+namespace {
+
+// Trains a model and what it begins at where their weights are not there.
+void train_missing(const Plan& plan, const Config& config, std::size_t model,
+                   const WorkerOptions& options, const StopRequests& stop_requests,
+                   const Say& say) {
+  const auto& planned = plan.models[model];
+  if (planned.given || std::filesystem::exists(planned.folder)) return;
+  if (planned.base) train_missing(plan, config, *planned.base, options, stop_requests, say);
+  if (say) say(fmt::format("{}: training", planned.record.label));
+  // What goes wrong is told by those that cannot do without it.
+  ModelVerifier(plan, config, model, options, stop_requests).train();
+}
+
+}  // namespace
+
 std::vector<VerifiedVariation> verify_model(const Plan& plan, const Config& config,
                                             std::size_t model, const WorkerOptions& options,
                                             const std::vector<Variation>& variations,
                                             const StopRequests& stop_requests, const Say& say) {
+  const auto& planned = plan.models[model];
+  if (planned.base) train_missing(plan, config, *planned.base, options, stop_requests, say);
+  for (const auto trial : planned.trials) {
+    const auto& draft = plan.trials[trial].draft_model;
+    if (draft) train_missing(plan, config, *draft, options, stop_requests, say);
+  }
   ModelVerifier verifier(plan, config, model, options, stop_requests);
   std::vector<VerifiedVariation> rows;
   Outcome reference;
   for (const auto& variation : variations) {
-    if (say) say(fmt::format("{}: {}", plan.models[model].record.label, variation.name));
+    if (say) say(fmt::format("{}: {}", planned.record.label, variation.name));
     const bool is_reference = rows.empty();
     auto outcome = is_reference ? verifier.first(variation) : verifier.run(variation);
     rows.push_back({variation.name, outcome.samples.size(),

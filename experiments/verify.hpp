@@ -41,9 +41,9 @@ struct VerifiedVariation {
 /// Says what is being done; may be empty.
 using Say = std::function<void(const std::string&)>;
 
-/// Trains or loads the model and tries all variations of what its trials make. The first row is the
-/// reference, whose difference is what went wrong in it; then there are no others. Throws
-/// Error(cancelled).
+/// Trains or loads the model and tries all variations of what its trials make; models that it
+/// begins at or that are lent to its strategies are trained before. The first row is the reference,
+/// whose difference is what went wrong in it; then there are no others. Throws Error(cancelled).
 std::vector<VerifiedVariation> verify_model(const Plan& plan, const Config& config,
                                             std::size_t model, const WorkerOptions& options,
                                             const std::vector<Variation>& variations,

@@ -126,7 +126,7 @@ void run_survey(const WorkerContext& context, const SurveyJob& job) {
     try {
       auto task =
           plugin::Task::create(context.registry, job.tasks[i].plugin, job.tasks[i].settings);
-      context.send({{"event", "task"}, {"index", i}, {"facts", facts_to_json(survey(task))}});
+      context.send({{"event", "task"}, {"index", i}, {"facts", facts_to_json(survey(task, job))}});
     } catch (const Error& error) {
       context.send({{"event", "problem"}, {"index", i}, {"message", error.what()}});
     }

@@ -15,7 +15,8 @@ using nlohmann::json;
 
 class ModelWorker {
  public:
-  ModelWorker(const WorkerContext& context, const ModelJob& job) : context_(context), job_(job) {
+  ModelWorker(const WorkerContext& context, const ModelJob& job)
+      : context_(context), job_(job), drafts_(context.registry) {
     for (std::size_t i = 0; i < job_.trials.size(); ++i) job_.trials[i].place = i;
   }
 
@@ -72,7 +73,7 @@ class ModelWorker {
       try {
         begin(trials);
         task = load(*trials.front());
-        Sweep(context_, job_, model, *task, trials).run();
+        Sweep(context_, job_, model, *task, drafts_, trials).run();
       } catch (const Error& error) {
         if (error.fault() == Fault::cancelled) throw;
         std::cerr << error.what() << "; the trials go on one by one" << std::endl;
@@ -84,7 +85,7 @@ class ModelWorker {
       begin(alone);
       try {
         if (!task) task = load(*alone.front());
-        Sweep(context_, job_, model, *task, alone).run();
+        Sweep(context_, job_, model, *task, drafts_, alone).run();
       } catch (const Error& error) {
         if (error.fault() == Fault::cancelled) throw;
         context_.send({{"event", "trial_failed"},
@@ -111,6 +112,7 @@ class ModelWorker {
 
   const WorkerContext& context_;
   ModelJob job_;
+  Drafts drafts_;
 };
 
 }  // namespace

@@ -1,6 +1,9 @@
-#include <map>
+#include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "core/plugin/task.hpp"
+#include "experiments/trial_metrics.hpp"
 #include "experiments/worker.hpp"
 #include "storage/queries.hpp"
 
@@ -11,10 +14,16 @@ using nlohmann::json;
 
 constexpr std::uint64_t kBatch = 64;
 
-// What the metrics of likelihood need is not in the texts: they stay as the model's run left them.
-constexpr std::array kKept = {"perplexity", "bits_per_byte", "pseudo_perplexity",
-                              "pseudo_bits_per_byte"};
+// What these metrics need is not in the texts: they stay as the model's run left them.
+constexpr std::array<std::string_view, 7> kKept = {
+    "perplexity",        "bits_per_byte", "pseudo_perplexity", "pseudo_bits_per_byte",
+    "calibration_error", "exposure_gap",  "draft_acceptance"};
 constexpr const char* kKeptDetail = "likelihood";
+
+bool is_kept(const std::string& metric) {
+  return stays_when_scored_anew(metric) ||
+         std::find(kKept.begin(), kKept.end(), metric) != kKept.end();
+}
 
 plugin::Example example_of(const storage::SampleRecord& sample) {
   return {sample.example_id, sample.source, sample.prefix, sample.references, true, {}, 0,
@@ -52,9 +61,8 @@ void run_score(const WorkerContext& context, const ScoreJob& job) {
         for (const auto& [name, value] : scores[i].metrics) {
           record.metrics[name] = {value.value, value.statistics};
         }
-        for (const auto* name : kKept) {
-          const auto found = samples[i].metrics.find(name);
-          if (found != samples[i].metrics.end()) record.metrics[name] = found->second;
+        for (const auto& [name, value] : samples[i].metrics) {
+          if (is_kept(name)) record.metrics[name] = value;
         }
         record.details = scores[i].details;
         if (const auto& details = samples[i].details; details.contains(kKeptDetail)) {

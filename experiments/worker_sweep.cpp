@@ -7,6 +7,8 @@
 #include <random>
 #include <utility>
 
+#include "core/metrics/calibration.hpp"
+#include "core/metrics/exposure.hpp"
 #include "core/metrics/ratios.hpp"
 #include "experiments/environment.hpp"
 #include "experiments/make_arm.hpp"
@@ -28,23 +30,58 @@ std::uint64_t rounded(double value) {
   return static_cast<std::uint64_t>(std::llround(value));
 }
 
+// How sure the model was of the reference's tokens, and how the output's compare. Of masked places
+// there are no guesses.
+void add_guesses(storage::SampleRecord& record, const std::vector<decode::Guess>& guesses,
+                 const decode::Generation& generation) {
+  if (guesses.empty()) return;
+  std::vector<double> confidences;
+  std::vector<std::uint8_t> forced;
+  std::vector<std::uint8_t> free;
+  for (const auto& guess : guesses) {
+    confidences.push_back(guess.confidence);
+    forced.push_back(guess.right ? 1 : 0);
+    const auto place = free.size();
+    const bool same =
+        place < generation.tokens.size() && generation.tokens[place].token == guess.target;
+    free.push_back(same ? 1 : 0);
+  }
+  record.metrics["calibration_error"] = stored(metrics::calibration_error(confidences, forced));
+  // Where an output was cut off, nothing is known of what would have stood there.
+  if (generation.finish == decode::Finish::length) {
+    const auto places = std::min(free.size(), generation.tokens.size());
+    forced.resize(places);
+    free.resize(places);
+  }
+  record.metrics["exposure_gap"] = stored(metrics::exposure_gap(forced, free));
+}
+
 // A reference that was cut says nothing that compares with models that saw all of it.
-void add_likelihood(storage::SampleRecord& record, const decode::Likelihood& likelihood) {
-  const auto& [sum, tokens, bytes, complete, pseudo] = likelihood;
-  if (!complete) {
+void add_likelihood(storage::SampleRecord& record, const decode::Likelihood& likelihood,
+                    const decode::Generation& generation) {
+  if (!likelihood.complete) {
     record.details["likelihood"] = "undefined: the reference is longer than the model's context";
     return;
   }
-  const std::string prefix = pseudo ? "pseudo_" : "";
-  record.metrics[prefix + "perplexity"] = stored(metrics::perplexity(sum, tokens));
-  record.metrics[prefix + "bits_per_byte"] = stored(metrics::bits_per_byte(sum, bytes));
+  const auto sum = likelihood.negative_log_likelihood;
+  const std::string prefix = likelihood.pseudo ? "pseudo_" : "";
+  record.metrics[prefix + "perplexity"] = stored(metrics::perplexity(sum, likelihood.tokens));
+  record.metrics[prefix + "bits_per_byte"] = stored(metrics::bits_per_byte(sum, likelihood.bytes));
+  add_guesses(record, likelihood.guesses, generation);
+}
+
+// Of strategies that propose tokens before they are certain.
+void add_acceptance(storage::SampleRecord& record, const decode::Generation& generation) {
+  if (generation.proposed_tokens == 0) return;
+  record.metrics["draft_acceptance"] =
+      stored(metrics::draft_acceptance(generation.accepted_tokens, generation.proposed_tokens));
 }
 
 }  // namespace
 
 Sweep::Sweep(const WorkerContext& context, const ModelJob& job, plugin::Model& model,
-             LoadedTask& task, std::vector<TrialJob*>& trials)
-    : context_(context), job_(job), model_(model), task_(task), trials_(trials) {}
+             LoadedTask& task, Drafts& drafts, std::vector<TrialJob*>& trials)
+    : context_(context), job_(job), model_(model), task_(task), drafts_(drafts), trials_(trials) {}
 
 void Sweep::run() {
   make_arms();
@@ -63,7 +100,9 @@ void Sweep::make_arms() {
     try {
       mark(i);
       const TrialJob& trial = *trials_[i];
-      arms_.push_back(make_arm(context_.registry, model_, trial.strategy, trial.processors));
+      auto arm = make_arm(context_.registry, model_, trial.strategy, trial.processors);
+      if (!trial.draft.path.empty()) arm.draft = &drafts_.get(trial.draft, model_);
+      arms_.push_back(std::move(arm));
       ++i;
     } catch (const Error& error) {
       context_.send({{"event", "trial_failed"},
@@ -180,7 +219,8 @@ void Sweep::score(std::size_t arm) {
     for (const auto& [name, value] : scores[i].metrics) record.metrics[name] = stored(value);
     record.details = scores[i].details;
     const auto found = task_.likelihoods.find(record.example_index);
-    if (found != task_.likelihoods.end()) add_likelihood(record, found->second);
+    if (found != task_.likelihoods.end()) add_likelihood(record, found->second, generations[i]);
+    add_acceptance(record, generations[i]);
     context_.send({{"event", "sample"}, {"trial", trial.id}, {"sample", sample_to_json(record)}});
     const std::pair made(record.example_index, record.sample_index);
     trial.done.insert(std::lower_bound(trial.done.begin(), trial.done.end(), made), made);

@@ -10,6 +10,7 @@
 #include "core/decode/generate.hpp"
 #include "core/decode/likelihood.hpp"
 #include "core/plugin/task.hpp"
+#include "experiments/drafts.hpp"
 #include "experiments/worker.hpp"
 
 namespace trellis::experiments {
@@ -27,7 +28,7 @@ class Sweep {
   /// All that is passed is borrowed. `trials`: of this task; what they have made is added to their
   /// `done`. `mark(trial)` is told whose plugins run, by index into `trials`, or none of theirs.
   Sweep(const WorkerContext& context, const ModelJob& job, plugin::Model& model, LoadedTask& task,
-        std::vector<TrialJob*>& trials);
+        Drafts& drafts, std::vector<TrialJob*>& trials);
 
   /// Trials that come to their end, well or not, are told to the host and leave `trials`. Throws
   /// what the model or the task throws, and Error(cancelled); samples not yet sent are then lost.
@@ -51,6 +52,7 @@ class Sweep {
   const ModelJob& job_;
   plugin::Model& model_;
   LoadedTask& task_;
+  Drafts& drafts_;
   std::vector<TrialJob*>& trials_;
   std::vector<decode::Arm> arms_;  // as the trials
   std::vector<decode::Prompt> prompts_;

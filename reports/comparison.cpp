@@ -94,7 +94,13 @@ std::vector<MetricColumn> all_columns(const storage::TaskRecord& task,
 
 std::vector<MetricColumn> chosen_columns(std::vector<MetricColumn> columns,
                                          const std::vector<std::string>& wanted) {
-  if (wanted.empty()) return columns;
+  if (wanted.empty()) {
+    std::erase_if(columns, [](const MetricColumn& column) {
+      const auto* definition = metrics::find_metric(column.name);
+      return definition != nullptr && definition->diagnostic;
+    });
+    return columns;
+  }
   std::vector<MetricColumn> chosen;
   for (const auto& name : wanted) {
     const auto found = std::find_if(columns.begin(), columns.end(),

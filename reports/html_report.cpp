@@ -37,7 +37,7 @@ std::string minutes_of(std::string time) {
   return time.substr(0, 16) + " UTC";
 }
 
-std::string contents(bool with_failures) {
+std::string contents(bool with_diagnostics, bool with_failures) {
   std::string text = "<nav aria-label=\"Sections\"><ul>";
   const auto link = [&](const char* anchor, const char* name) {
     text += fmt::format("<li><a href=\"#{}\">{}</a></li>", anchor, name);
@@ -45,6 +45,7 @@ std::string contents(bool with_failures) {
   link("summary", "Summary");
   link("leaderboard", "Leaderboard");
   link("diversity", "Quality and diversity");
+  if (with_diagnostics) link("diagnostics", "Diagnostics");
   link("training", "Training");
   link("samples", "Samples");
   link("trials", "Trials");
@@ -62,6 +63,7 @@ std::string html_report(storage::Reader& reader, const std::string& experiment,
   const auto name = html::escape(row.name);
   // Samples first: they tell the trials where they are shown.
   const auto samples = html::samples(reader, data, options);
+  const auto diagnostics = html::diagnostics(reader, data);
   std::string page = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
       "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{0} · "
@@ -71,10 +73,11 @@ std::string html_report(storage::Reader& reader, const std::string& experiment,
       "{3}.</p>\n{4}</header>\n<main "
       "id=\"main\" class=\"page\">\n",
       name, html::style_sheet(), html::escape(minutes_of(row.created)), row.seed,
-      contents(!data.failures.empty()), html::escape(row.created));
+      contents(!diagnostics.empty(), !data.failures.empty()), html::escape(row.created));
   page += html::summary(data);
   page += html::leaderboard(data);
   page += html::quality_and_diversity(data);
+  page += diagnostics;
   page += html::training_curves(reader, data);
   page += samples;
   page += html::trials(data);

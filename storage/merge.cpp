@@ -23,7 +23,7 @@ struct Step {
 };
 
 /// What comes before trials: nothing here depends on local keys but environments.
-constexpr std::array<Step, 10> first_steps{{
+constexpr std::array<Step, 11> first_steps{{
     {nullptr,
      "INSERT INTO main.environments (first_seen, details) SELECT first_seen, details "
      "FROM other.environments WHERE true ON CONFLICT DO NOTHING"},
@@ -36,6 +36,9 @@ constexpr std::array<Step, 10> first_steps{{
      "AND theirs.ready IS NOT NULL"},
     {&MergeReport::tasks,
      "INSERT INTO main.tasks SELECT * FROM other.tasks WHERE true ON CONFLICT DO NOTHING"},
+    {nullptr,
+     "UPDATE main.tasks SET overlap = theirs.overlap FROM other.tasks AS theirs "
+     "WHERE theirs.task = tasks.task AND tasks.overlap IS NULL"},
     {nullptr,
      "INSERT INTO main.sweeps SELECT * FROM other.sweeps WHERE true ON CONFLICT DO NOTHING"},
     {&MergeReport::trials,

@@ -54,8 +54,8 @@ ModelRow model_at(const Query& query) {
 }
 
 TaskRecord task_at(const Query& query) {
-  return {query.text_at(0), query.text_at(1), query.text_at(2), query.text_at(3),
-          query.json_at(4), query.json_at(5), query.text_at(6), query.count_at(7)};
+  return {query.text_at(0), query.text_at(1), query.text_at(2),  query.text_at(3), query.json_at(4),
+          query.json_at(5), query.text_at(6), query.count_at(7), query.json_at(8)};
 }
 
 TrialTotals totals_at(const Query& query, int first) {
@@ -180,7 +180,7 @@ std::vector<TaskRecord> Reader::tasks(std::int64_t experiment) {
   return rows_of(
       implementation_->connection,
       "SELECT tasks.task, arms.label, plugin, plugin_version, settings, metrics, data_hash, "
-      "test_examples FROM experiment_tasks AS arms JOIN tasks ON tasks.task = arms.task "
+      "test_examples, overlap FROM experiment_tasks AS arms JOIN tasks ON tasks.task = arms.task "
       "WHERE experiment = ? ORDER BY position",
       [&](Query& query) { query.integer(experiment); }, task_at);
 }

@@ -49,10 +49,11 @@ void put_tasks(Connection& connection, std::int64_t experiment,
   for (const auto& task : tasks) {
     const auto settings = to_text(task.settings);
     const auto metrics = to_text(task.metrics);
+    const auto overlap = task.overlap.is_null() ? std::string() : to_text(task.overlap);
     connection
         .query(
-            "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task) DO UPDATE "
-            "SET metrics = excluded.metrics")
+            "INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (task) DO UPDATE "
+            "SET metrics = excluded.metrics, overlap = coalesce(excluded.overlap, overlap)")
         .text(task.id)
         .text(task.label)
         .text(task.plugin)
@@ -61,6 +62,7 @@ void put_tasks(Connection& connection, std::int64_t experiment,
         .text(metrics)
         .text(task.data_hash)
         .count(task.test_examples)
+        .text_or_null(overlap.empty() ? nullptr : &overlap)
         .run();
     connection.query("INSERT INTO experiment_tasks VALUES (?, ?, ?, ?)")
         .integer(experiment)

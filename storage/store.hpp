@@ -63,6 +63,9 @@ struct TaskRecord {
   nlohmann::json metrics;  ///< [{"name", "summary", "higher_is_better"}], the main one first
   std::string data_hash;
   std::uint64_t test_examples = 0;
+  /// {"words": n, "comparable": examples with n words in a row, "examples": [[id, share of its
+  /// words in runs of n that the training data has, too], ...]}; null where it was not looked for.
+  nlohmann::json overlap = {};
 };
 
 struct TrialRecord {

@@ -7,6 +7,7 @@
 
 #include "core/decode/feed.hpp"
 #include "core/kernels/distribution.hpp"
+#include "core/kernels/selection.hpp"
 
 namespace trellis::decode {
 namespace {
@@ -66,9 +67,9 @@ void add_piece(FeedBatch& batch, Sequence& sequence, std::size_t size) {
   sequence.fed = end;
 }
 
-// -log P of a token. `number` counts the texts from one, `place` the tokens before it.
-double surprise(std::span<const float> logits, std::int32_t token, std::size_t number,
-                std::size_t place) {
+// What logits are above log-probabilities. `number` counts the texts from one, `place` the tokens
+// before them.
+double normalizer(std::span<const float> logits, std::size_t number, std::size_t place) {
   const double sum = kernels::log_sum_exp(logits);
   if (!std::isfinite(sum)) {
     throw Error(Fault::plugin,
@@ -76,7 +77,11 @@ double surprise(std::span<const float> logits, std::int32_t token, std::size_t n
                             "NaN, infinity, or nothing but -infinity",
                             number, place));
   }
-  return sum - static_cast<double>(logits[static_cast<std::size_t>(token)]);
+  return sum;
+}
+
+double at(std::span<const float> logits, std::size_t token) {
+  return static_cast<double>(logits[token]);
 }
 
 // Adds what the rows of a piece say.
@@ -84,8 +89,12 @@ void judge_piece(Sequence& sequence, std::size_t vocab_size, std::size_t number,
                  Likelihood& likelihood) {
   for (std::size_t row = 0; row < sequence.rows.count; ++row, ++sequence.judged) {
     const std::span<const float> logits(sequence.rows.logits + row * vocab_size, vocab_size);
-    likelihood.negative_log_likelihood +=
-        surprise(logits, sequence.scored[sequence.judged], number, sequence.judged);
+    const double sum = normalizer(logits, number, sequence.judged);
+    const std::int32_t target = sequence.scored[sequence.judged];
+    const auto token = static_cast<std::size_t>(target);
+    const std::size_t guess = kernels::argmax(logits);
+    likelihood.negative_log_likelihood += sum - at(logits, token);
+    likelihood.guesses.push_back({target, std::exp(at(logits, guess) - sum), guess == token});
   }
 }
 
@@ -105,7 +114,8 @@ std::vector<Likelihood> pseudo_likelihoods(plugin::Model& model,
     judge_masked(model, prompt, target, max_batch, cancelled,
                  [&](std::size_t place, std::span<const float> logits) {
                    likelihood.negative_log_likelihood +=
-                       surprise(logits, target[place], i + 1, place);
+                       normalizer(logits, i + 1, place) -
+                       at(logits, static_cast<std::size_t>(target[place]));
                  });
   }
   return results;

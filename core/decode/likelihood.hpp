@@ -20,12 +20,20 @@ struct LikelihoodRequest {
   bool ends = true;    ///< false: the text goes on, so no end symbol is scored
 };
 
+/// What the model guessed at one place of a target: its most probable token.
+struct Guess {
+  std::int32_t target = 0;  ///< the token that stands there
+  double confidence = 0;    ///< probability of the guess
+  bool right = false;       ///< the guess is the target
+};
+
 struct Likelihood {
   double negative_log_likelihood = 0;  ///< nats, over all scored tokens
   std::uint64_t tokens = 0;            ///< scored: those of the target, and the end symbol
   std::uint64_t bytes = 0;             ///< of the target's UTF-8
   bool complete = true;                ///< false: the target was cut at the model's context
   bool pseudo = false;                 ///< of masked places, which is no text's probability
+  std::vector<Guess> guesses = {};     ///< one a scored token; none of masked places
 };
 
 /// One answer a request, in order. Each is fed as one sequence, `max_batch` at a time, in pieces of

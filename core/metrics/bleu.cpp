@@ -12,9 +12,11 @@
 namespace trellis::metrics {
 namespace {
 
-std::vector<std::string> tokens_of(std::string_view segment, const BleuOptions& options) {
-  if (options.lowercase) return bleu_tokens(text::to_lower(segment), options.tokenizer);
-  return bleu_tokens(segment, options.tokenizer);
+// Views of `text`.
+std::vector<std::string_view> tokens_of(std::string_view segment, const BleuOptions& options,
+                                        std::string& text) {
+  if (options.lowercase) return bleu_tokens(text::to_lower(segment), options.tokenizer, text);
+  return bleu_tokens(segment, options.tokenizer, text);
 }
 
 std::size_t closest_length(std::size_t length, const std::vector<std::u32string>& references) {
@@ -51,16 +53,16 @@ double brevity_penalty(double output_length, double reference_length) {
 std::vector<double> bleu_statistics(std::string_view output,
                                     std::span<const std::string> references,
                                     const BleuOptions& options) {
-  const auto output_tokens = tokens_of(output, options);
-  std::vector<std::vector<std::string>> reference_tokens;
-  reference_tokens.reserve(references.size());
-  for (const auto& text : references) reference_tokens.push_back(tokens_of(text, options));
-
+  // What the numbers are given to must stay.
+  std::string output_text;
+  std::vector<std::string> texts(references.size());
   TokenNumbers numbers;
-  const auto hypothesis = numbers.of(output_tokens);
+  const auto hypothesis = numbers.of(tokens_of(output, options, output_text));
   std::vector<std::u32string> numbered;
   numbered.reserve(references.size());
-  for (const auto& tokens : reference_tokens) numbered.push_back(numbers.of(tokens));
+  for (std::size_t i = 0; i < references.size(); ++i) {
+    numbered.push_back(numbers.of(tokens_of(references[i], options, texts[i])));
+  }
 
   std::vector<double> statistics(2 + 2 * options.max_order, 0.0);
   statistics[0] = static_cast<double>(hypothesis.size());

@@ -21,31 +21,27 @@ constexpr Names kNames{{{"13a", BleuTokenizer::mteval_13a},
                         {"char", BleuTokenizer::character},
                         {"none", BleuTokenizer::none}}};
 
-std::vector<std::string> split(std::string_view text) {
-  const auto words = text::split_white_space(text);
-  return {words.begin(), words.end()};
-}
-
 std::string rewrite_13a(std::string_view line) {
   auto text = isolate_punctuation(line);
   cut_numbers(text);
   return text;
 }
 
-std::vector<std::string> tokens_13a(std::string_view segment) {
+// Of each tokenizer, the text whose words are the tokens.
+std::string text_13a(std::string_view segment) {
   std::string line(segment);
   replace_all(line, "<skipped>", "");
   replace_all(line, "-\n", "");
   replace_all(line, "\n", " ");
   unescape_entities(line);
-  return split(rewrite_13a(" " + line + " "));
+  return rewrite_13a(" " + line + " ");
 }
 
 bool in_category(char32_t code_point, std::uint32_t mask) {
   return (U_GET_GC_MASK(static_cast<UChar32>(code_point)) & mask) != 0;
 }
 
-std::vector<std::string> tokens_international(std::string_view segment) {
+std::string text_international(std::string_view segment) {
   const auto numeric = [](char32_t c) { return in_category(c, U_GC_N_MASK); };
   const auto punctuation = [](char32_t c) { return in_category(c, U_GC_P_MASK); };
   const auto code_points = text::to_code_points(segment);
@@ -68,7 +64,7 @@ std::vector<std::string> tokens_international(std::string_view segment) {
       out.push_back(c);
     }
   }
-  return split(text::from_code_points(out));
+  return text::from_code_points(out);
 }
 
 /// sacrebleu's table. Two of its ranges are written with five hexadecimal digits behind \u, which
@@ -88,7 +84,7 @@ bool is_chinese(char32_t code_point) {
   return false;
 }
 
-std::vector<std::string> tokens_chinese(std::string_view segment) {
+std::string text_chinese(std::string_view segment) {
   std::string line;
   for (const auto c : text::to_code_points(text::strip(segment))) {
     const bool alone = is_chinese(c);
@@ -96,15 +92,29 @@ std::vector<std::string> tokens_chinese(std::string_view segment) {
     text::append_utf8(c, line);
     if (alone) line.push_back(' ');
   }
-  return split(rewrite_13a(line));
+  return rewrite_13a(line);
 }
 
-std::vector<std::string> tokens_character(std::string_view segment) {
-  std::vector<std::string> tokens;
-  for (const auto word : text::split_white_space(segment)) {
-    for (const auto character : text::split_code_points(word)) tokens.emplace_back(character);
+std::string text_of_characters(std::string_view segment) {
+  std::string text;
+  for (const auto character : text::split_code_points(segment)) text.append(character).append(" ");
+  return text;
+}
+
+std::string rewritten(std::string_view line, BleuTokenizer tokenizer) {
+  switch (tokenizer) {
+    case BleuTokenizer::mteval_13a:
+      return text_13a(line);
+    case BleuTokenizer::international:
+      return text_international(line);
+    case BleuTokenizer::chinese:
+      return text_chinese(line);
+    case BleuTokenizer::character:
+      return text_of_characters(line);
+    case BleuTokenizer::none:
+      break;
   }
-  return tokens;
+  return std::string(line);
 }
 
 }  // namespace
@@ -121,21 +131,16 @@ std::string_view name_of(BleuTokenizer tokenizer) {
   return kNames.at(static_cast<std::size_t>(tokenizer)).first;
 }
 
+std::vector<std::string_view> bleu_tokens(std::string_view segment, BleuTokenizer tokenizer,
+                                          std::string& text) {
+  text = rewritten(text::strip_right(segment), tokenizer);
+  return text::split_white_space(text);
+}
+
 std::vector<std::string> bleu_tokens(std::string_view segment, BleuTokenizer tokenizer) {
-  const auto line = text::strip_right(segment);
-  switch (tokenizer) {
-    case BleuTokenizer::mteval_13a:
-      return tokens_13a(line);
-    case BleuTokenizer::international:
-      return tokens_international(line);
-    case BleuTokenizer::chinese:
-      return tokens_chinese(line);
-    case BleuTokenizer::character:
-      return tokens_character(line);
-    case BleuTokenizer::none:
-      break;
-  }
-  return split(line);
+  std::string text;
+  const auto tokens = bleu_tokens(segment, tokenizer, text);
+  return {tokens.begin(), tokens.end()};
 }
 
 }  // namespace trellis::metrics

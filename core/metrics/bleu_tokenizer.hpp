@@ -21,5 +21,8 @@ std::string_view name_of(BleuTokenizer tokenizer);
 
 /// Tokens of one segment; trailing white space does not matter.
 std::vector<std::string> bleu_tokens(std::string_view segment, BleuTokenizer tokenizer);
+/// The same as views of `text`, into which the segment is rewritten.
+std::vector<std::string_view> bleu_tokens(std::string_view segment, BleuTokenizer tokenizer,
+                                          std::string& text);
 
 }  // namespace trellis::metrics

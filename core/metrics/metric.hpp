@@ -44,9 +44,15 @@ struct MetricDefinition {
   /// Of all outputs of a trial together, from their tokens: no sample has a value of its own. Null
   /// for all other metrics.
   std::optional<double> (*of_outputs)(std::span<const std::vector<std::string>>) = nullptr;
+  /// Says more of a model than of which arm is better: tables leave it out unless it is asked for.
+  bool diagnostic = false;
+  /// Throws Error(missing), with what to install, where of_text would; null: it needs nothing.
+  void (*require)() = nullptr;
 };
 
-/// The metrics that Trellis knows, or null for a name of a third party's task (then: mean).
+/// The metrics that Trellis knows, or null for a name of a third party's task (then: mean). Those
+/// of groups of words (word_groups.hpp) and of encoders (bert_score.hpp) are found by any name of
+/// theirs, and are not among all of them.
 const MetricDefinition* find_metric(std::string_view name);
 std::span<const MetricDefinition> all_metrics();
 

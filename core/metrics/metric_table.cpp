@@ -4,16 +4,22 @@
 #include <array>
 
 #include "core/metrics/answers.hpp"
+#include "core/metrics/bert_score.hpp"
 #include "core/metrics/bleu.hpp"
+#include "core/metrics/calibration.hpp"
 #include "core/metrics/chrf.hpp"
 #include "core/metrics/edit_similarity.hpp"
+#include "core/metrics/exposure.hpp"
 #include "core/metrics/gleu.hpp"
+#include "core/metrics/meteor.hpp"
 #include "core/metrics/ratios.hpp"
 #include "core/metrics/rouge.hpp"
 #include "core/metrics/sari.hpp"
 #include "core/metrics/self_bleu.hpp"
 #include "core/metrics/ter.hpp"
 #include "core/metrics/text_statistics.hpp"
+#include "core/metrics/word_groups.hpp"
+#include "core/metrics/wordnet.hpp"
 #include "core/text/unicode.hpp"
 
 namespace trellis::metrics {
@@ -53,6 +59,14 @@ SampleValue ter_of(const ScoredText& text) {
 
 SampleValue gleu_of(const ScoredText& text) {
   return gleu(text.source, text.output, text.references);
+}
+
+SampleValue meteor_of(const ScoredText& text) {
+  return meteor(text.output, text.references);
+}
+
+void require_wordnet() {
+  installed_wordnet();
 }
 
 SampleValue sari_of(const ScoredText& text) {
@@ -172,6 +186,9 @@ constexpr std::array kMetrics{
            kGleu, &gleu_of),
     summed("sari", "F-measure of what is added, kept and deleted, 0 to 100", true, &sari_of_sums,
            kSari, &sari_of),
+    MetricDefinition{"meteor", "words, stems and WordNet synonyms in common, 0 to 1; English", true,
+                     &meteor_of_sums, kMeteorStatistics, false, &meteor_of, nullptr, false,
+                     &require_wordnet},
     averaged("rouge1", "F-measure of common words, 0 to 1", true, &rouge_of<&RougeScores::rouge_1>),
     averaged("rouge2", "F-measure of common word pairs, 0 to 1", true,
              &rouge_of<&RougeScores::rouge_2>),
@@ -226,13 +243,39 @@ constexpr std::array kMetrics{
     MetricDefinition{"pseudo_bits_per_byte",
                      "bits for a byte of the reference, each token masked alone", false,
                      &bits_per_byte_of_sums, 2},
+    MetricDefinition{"calibration_error",
+                     "how far confidence is from accuracy over the reference's tokens, 0 to 1",
+                     false, &calibration_error_of_sums, kCalibrationStatistics, true, nullptr,
+                     nullptr, true},
+    MetricDefinition{"exposure_gap",
+                     "accuracy by place after the reference's words less that after its own", false,
+                     &exposure_gap_of_sums, kExposureStatistics, true, nullptr, nullptr, true},
+    MetricDefinition{"draft_acceptance", "share of the drafted tokens that the model kept", true,
+                     &draft_acceptance_of_sums, 2, true, nullptr, nullptr, true},
     MetricDefinition{"tokens_per_second", "generated tokens a second", true,
                      &tokens_per_second_of_sums, 2, true},
 };
 
+// Of whatever group of words.
+constexpr MetricDefinition kShare{kSharePrefix,
+                                  "share of the group's words among those of all groups",
+                                  std::nullopt,
+                                  &group_share_of_sums,
+                                  2,
+                                  false,
+                                  nullptr,
+                                  nullptr,
+                                  true};
+
+// Of whatever encoder.
+constexpr MetricDefinition kBertScore = averaged(
+    kBertScorePrefix, "F of BERTScore by the vectors of the encoder that names it", true, nullptr);
+
 }  // namespace
 
 const MetricDefinition* find_metric(std::string_view name) {
+  if (name.starts_with(kSharePrefix)) return &kShare;
+  if (name.starts_with(kBertScorePrefix)) return &kBertScore;
   const auto found = std::find_if(kMetrics.begin(), kMetrics.end(),
                                   [&](const auto& metric) { return metric.name == name; });
   return found == kMetrics.end() ? nullptr : &*found;

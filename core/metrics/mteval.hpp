@@ -10,7 +10,8 @@ namespace trellis::metrics {
 /// &quot; &amp; &lt; &gt; become what they stand for, in this order; nothing else does.
 void unescape_entities(std::string& text);
 
-/// Puts spaces around every ASCII punctuation mark but ' , - and the full stop.
+/// Puts spaces around every ASCII punctuation mark but ' , - and the full stop. (The script puts
+/// them around spaces too, which changes no word.)
 std::string isolate_punctuation(std::string_view line);
 
 /// Cuts off a full stop or comma unless a digit stands before it, then unless one follows, then a

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <functional>
+#include <utility>
 
 namespace trellis::metrics {
 namespace {
@@ -130,12 +132,31 @@ std::vector<std::size_t> clipped_matches(std::u32string_view output,
   return matches;
 }
 
+TokenNumbers::Slot& TokenNumbers::find(std::string_view token) {
+  auto place = std::hash<std::string_view>()(token) & (slots_.size() - 1);
+  while (slots_[place].following != 0 && slots_[place].token != token) {
+    place = (place + 1) & (slots_.size() - 1);
+  }
+  return slots_[place];
+}
+
+void TokenNumbers::make_room(std::size_t tokens) {
+  if (2 * (count_ + tokens) <= slots_.size()) return;
+  const auto before = std::exchange(slots_, {});
+  slots_.resize(std::bit_ceil(2 * (count_ + tokens)));
+  for (const auto& slot : before) {
+    if (slot.following != 0) find(slot.token) = slot;
+  }
+}
+
 std::u32string TokenNumbers::of(std::span<const std::string_view> tokens) {
+  make_room(tokens.size());
   std::u32string numbers;
   numbers.reserve(tokens.size());
   for (const auto token : tokens) {
-    const auto next = static_cast<char32_t>(numbers_.size());
-    numbers.push_back(numbers_.try_emplace(token, next).first->second);
+    auto& slot = find(token);
+    if (slot.following == 0) slot = {token, ++count_};
+    numbers.push_back(slot.following - 1);
   }
   return numbers;
 }

@@ -40,7 +40,17 @@ class TokenNumbers {
   std::u32string of(std::span<const std::string> tokens);
 
  private:
-  std::unordered_map<std::string_view, char32_t> numbers_;
+  // An open hash table: texts are short, and a node for each of their tokens would cost more than
+  // all else.
+  struct Slot {
+    std::string_view token;
+    char32_t following = 0;  // its number and one; 0: free
+  };
+  Slot& find(std::string_view token);
+  void make_room(std::size_t tokens);
+
+  std::vector<Slot> slots_;  // a power of two
+  char32_t count_ = 0;
 };
 
 }  // namespace trellis::metrics

@@ -1,5 +1,5 @@
-/// Metrics that are a ratio of two sums over samples: how well a model expects a text, and how fast
-/// it writes.
+/// Metrics that are a ratio of two sums over samples: how well a model expects a text, how fast it
+/// writes, and how often it agrees with what was drafted.
 #pragma once
 
 #include <cstddef>
@@ -20,9 +20,13 @@ SampleValue bits_per_byte(double nll, std::size_t bytes);
 /// Undefined when no time has passed.
 SampleValue tokens_per_second(std::size_t tokens, double seconds);
 
-/// The same from sums of [nll, tokens], [nll, bytes], [tokens, seconds].
+/// Share of the tokens proposed that were kept. Undefined without any.
+SampleValue draft_acceptance(std::size_t accepted, std::size_t proposed);
+
+/// The same from sums of [nll, tokens], [nll, bytes], [tokens, seconds], [accepted, proposed].
 double perplexity_of_sums(std::span<const double> sums);
 double bits_per_byte_of_sums(std::span<const double> sums);
 double tokens_per_second_of_sums(std::span<const double> sums);
+double draft_acceptance_of_sums(std::span<const double> sums);
 
 }  // namespace trellis::metrics

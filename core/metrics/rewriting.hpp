@@ -23,15 +23,19 @@ inline void replace_all(std::string& text, std::string_view from, std::string_vi
 template <typename Text, typename Matches, typename Write>
 void rewrite_pairs(Text& text, Text& out, Matches matches, Write write) {
   out.clear();
-  out.reserve(text.size() * 2);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (i + 1 < text.size() && matches(text[i], text[i + 1])) {
-      write(text[i], text[i + 1]);
+  std::size_t kept = 0;  // up to here it is written
+  for (std::size_t i = 0; i + 1 < text.size();) {
+    if (!matches(text[i], text[i + 1])) {
       ++i;
-    } else {
-      out.push_back(text[i]);
+      continue;
     }
+    out.append(text, kept, i - kept);
+    write(text[i], text[i + 1]);
+    i += 2;
+    kept = i;
   }
+  if (kept == 0) return;
+  out.append(text, kept);
   text.swap(out);
 }
 

@@ -12,12 +12,6 @@ namespace trellis::plugin {
 namespace {
 
 constexpr const char* kMaskedPrediction = "masked_prediction";
-constexpr const char* kDraft = "draft";
-
-bool lists_need(const Description& strategy, const char* need) {
-  const auto needs = strategy.json.value("needs", nlohmann::json::array());
-  return std::find(needs.begin(), needs.end(), need) != needs.end();
-}
 
 // A number, or the name of the setting that holds it.
 std::size_t parse_width(const nlohmann::json& description, const nlohmann::json& settings) {
@@ -41,7 +35,7 @@ StrategyNeeds parse_needs(const nlohmann::json& description, const nlohmann::jso
         needs.prompt_hidden = true;
       } else if (need == kMaskedPrediction) {
         needs.masked_prediction = true;
-      } else if (need == kDraft) {
+      } else if (need == "draft") {
         needs.draft = true;
       } else {
         throw Error(
@@ -201,11 +195,8 @@ Search Strategy::open_search() const {
 }
 
 bool needs_masks(const Description& strategy) {
-  return lists_need(strategy, kMaskedPrediction);
-}
-
-bool needs_draft(const Description& strategy) {
-  return lists_need(strategy, kDraft);
+  const auto needs = strategy.json.value("needs", nlohmann::json::array());
+  return std::find(needs.begin(), needs.end(), kMaskedPrediction) != needs.end();
 }
 
 bool fits(const Description& model, const Description& strategy) {

@@ -82,8 +82,6 @@ class Strategy {
 
 /// Whether a strategy works by predicting masked places, by its plugin's description.
 bool needs_masks(const Description& strategy);
-/// Whether a strategy must be lent a draft model, by its plugin's description.
-bool needs_draft(const Description& strategy);
 /// Whether a strategy can be used with a model, by their plugins' descriptions.
 bool fits(const Description& model, const Description& strategy);
 /// What to say where it cannot, in one line.

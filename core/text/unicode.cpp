@@ -32,6 +32,11 @@ UChar32 next(std::string_view text, std::size_t& at) {
   return code_point;
 }
 
+// Most characters are, and need no more than this look.
+bool is_visible_ascii(char c) {
+  return c > ' ' && c <= '~';
+}
+
 }  // namespace
 
 std::optional<std::size_t> find_invalid_utf8(std::string_view text) {
@@ -132,6 +137,7 @@ std::string to_lower(std::string_view text) {
 }
 
 bool is_space(char32_t code_point) {
+  if (code_point == ' ') return true;  // as most are
   // Python's str.isspace(): bidirectional class WS, B or S, or category Zs. ICU has the parts,
   // but the set is small and has not changed since Unicode 6.3.
   return (code_point >= 0x09 && code_point <= 0x0D) || (code_point >= 0x1C && code_point <= 0x20) ||
@@ -146,6 +152,10 @@ std::vector<std::string_view> split_white_space(std::string_view text) {
   std::size_t word = 0;
   std::size_t at = 0;
   while (at < text.size()) {
+    if (is_visible_ascii(text[at])) {
+      ++at;
+      continue;
+    }
     const std::size_t start = at;
     const UChar32 code_point = next(text, at);
     if (code_point < 0 || !is_space(static_cast<char32_t>(code_point))) continue;

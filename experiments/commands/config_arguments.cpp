@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <iostream>
 
@@ -95,13 +96,26 @@ std::vector<TaskFacts> survey(const Config& config, const WorkerOptions& options
 
 void warn_of_contamination(const Config& config, const std::vector<TaskFacts>& facts) {
   for (std::size_t i = 0; i < facts.size(); ++i) {
-    const auto& ids = facts[i].contaminated;
-    if (ids.empty()) continue;
-    std::cerr << fmt::format(
-        "{}: contamination: task {}: {} of {} test examples are in its training or validation "
-        "data, {} first; results on them measure memory\n",
-        place(config.path, config.tasks[i].position), config.tasks[i].label, ids.size(),
-        facts[i].test, ids.front());
+    const auto about =
+        fmt::format("{}: contamination: task {}", place(config.path, config.tasks[i].position),
+                    config.tasks[i].label);
+    if (const auto& ids = facts[i].contaminated; !ids.empty()) {
+      std::cerr << fmt::format(
+          "{}: {} of {} test examples are in its training or validation data, {} first; results on "
+          "them measure memory\n",
+          about, ids.size(), facts[i].test, ids.front());
+    }
+    if (const auto& overlaps = facts[i].overlaps; !overlaps.empty()) {
+      const auto most = std::max_element(
+          overlaps.begin(), overlaps.end(),
+          [](const SharedRun& a, const SharedRun& b) { return a.share < b.share; });
+      std::cerr << fmt::format(
+          "{}: {} of the {} test examples with {} words in a row share so many with its training "
+          "or "
+          "validation data, {} the most ({:.0f} % of its words)\n",
+          about, overlaps.size(), facts[i].comparable, config.options.contamination_words,
+          most->example, 100 * most->share);
+    }
   }
 }
 

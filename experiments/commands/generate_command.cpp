@@ -10,6 +10,7 @@
 #include "core/decode/generate.hpp"
 #include "core/text/tokenizer.hpp"
 #include "experiments/commands/commands.hpp"
+#include "experiments/drafts.hpp"
 #include "experiments/environment.hpp"
 #include "experiments/model_at_path.hpp"
 
@@ -51,8 +52,9 @@ std::pair<std::string, json> read_assignment(const std::string& text) {
 }
 
 // A key is a setting of the strategy's own, or a logits processor with the value of its main
-// setting, as in a config.
-decode::Arm make_arm(plugin::Registry& registry, const GenerateArguments& arguments) {
+// setting, as in a config. A model that is lent to the strategy is named by its path.
+decode::Arm make_arm(plugin::Registry& registry, const plugin::Model& model, Drafts& drafts,
+                     const GenerateArguments& arguments) {
   const auto& schema = registry.get(Kind::strategy, arguments.strategy).settings;
   json own = json::object();
   std::vector<plugin::LogitsProcessor> processors;
@@ -78,9 +80,16 @@ decode::Arm make_arm(plugin::Registry& registry, const GenerateArguments& argume
     processors.push_back(plugin::LogitsProcessor::create(
         registry, key, plugin::complete_settings(description->settings, given)));
   }
-  return {plugin::Strategy::create(registry, arguments.strategy,
-                                   plugin::complete_settings(schema, own)),
-          std::move(processors)};
+  own = plugin::complete_settings(schema, own);
+  decode::Arm arm{plugin::Strategy::create(registry, arguments.strategy, own),
+                  std::move(processors)};
+  plugin::require_fit(model, arm.strategy, arguments.strategy);
+  for (auto& processor : arm.processors) processor.bind(model);
+  for (const auto& setting : schema) {
+    if (setting.format != "model") continue;
+    arm.draft = &drafts.get({"", own.at(setting.name).get<std::string>()}, model);
+  }
+  return arm;
 }
 
 class Speaker {
@@ -91,11 +100,9 @@ class Speaker {
         begin_(monotonic_seconds()),
         model_(plugin::Model::load(registry_, plugin_of_model(registry_, arguments.model),
                                    arguments.model)),
-        loaded_(monotonic_seconds()),
-        arm_(make_arm(registry_, arguments)) {
-    plugin::require_fit(model_, arm_.strategy, arguments.strategy);
-    for (auto& processor : arm_.processors) processor.bind(model_);
-  }
+        drafts_(registry_),
+        arm_(make_arm(registry_, model_, drafts_, arguments)),
+        loaded_(monotonic_seconds()) {}
 
   bool has_encoder() const { return model_.facts().encoder_decoder; }
 
@@ -133,25 +140,32 @@ class Speaker {
     // A stop string's beginning may have been told already; what is told cannot be taken back.
     if (result.text.starts_with(told)) tell(result.text.substr(told.size()));
     std::cout << std::endl;
-    if (arguments_.statistics) report(totals, monotonic_seconds() - begin);
+    if (arguments_.statistics) report(totals, result, monotonic_seconds() - begin);
     return result.text;
   }
 
  private:
-  void report(const decode::GenerateTotals& totals, double seconds) const {
+  void report(const decode::GenerateTotals& totals, const decode::Generation& result,
+              double seconds) const {
+    std::string drafted;
+    if (result.proposed_tokens > 0) {
+      drafted = fmt::format("; {} of {} drafted tokens were kept", result.accepted_tokens,
+                            result.proposed_tokens);
+    }
     std::cerr << fmt::format(
         "{} parameters, loaded in {:.2f} s; {} prompt tokens, {} new ones, "
-        "{:.1f} new tokens/s\n",
+        "{:.1f} new tokens/s{}\n",
         model_.facts().parameters, loaded_ - begin_, totals.prompt_tokens, totals.delivered_tokens,
-        static_cast<double>(totals.delivered_tokens) / seconds);
+        static_cast<double>(totals.delivered_tokens) / seconds, drafted);
   }
 
   const GenerateArguments& arguments_;
   plugin::Registry registry_;
   double begin_;
   plugin::Model model_;
-  double loaded_;
+  Drafts drafts_;
   decode::Arm arm_;
+  double loaded_;
 };
 
 void add_shared_options(CLI::App& command, GenerateArguments& arguments) {

@@ -7,6 +7,7 @@
 #include "experiments/commands/config_arguments.hpp"
 #include "experiments/content_hash.hpp"
 #include "experiments/environment.hpp"
+#include "experiments/score_words.hpp"
 #include "experiments/worker.hpp"
 #include "storage/queries.hpp"
 
@@ -142,7 +143,7 @@ int run(const CommandContext& context, const RunArguments& arguments) {
   for (const auto& model : plan.models) models.push_back(model.record);
   std::vector<storage::TrialRecord> trials;
   for (const auto& trial : plan.trials) trials.push_back(trial.record);
-  store.put_experiment(plan.experiment, models, plan.tasks, trials);
+  const auto experiment = store.put_experiment(plan.experiment, models, plan.tasks, trials);
 
   RunSummary summary;
   {
@@ -152,6 +153,8 @@ int run(const CommandContext& context, const RunArguments& arguments) {
     }
     summary = run_plan(plan, config, store, database, options, progress, stop_requests);
   }
+  auto reader = storage::Reader::open(database);
+  score_words(reader, store, experiment, config.words, facts);
   std::cerr << fmt::format("{} trials: {} done before, {} done now, {} failed{}\n", summary.trials,
                            summary.done_before, summary.done, summary.failed,
                            summary.cancelled ? "; stopped, run it again to go on" : "");

@@ -6,6 +6,8 @@
 
 #include "experiments/commands/commands.hpp"
 #include "experiments/environment.hpp"
+#include "experiments/model_at_path.hpp"
+#include "experiments/score_by_encoder.hpp"
 #include "experiments/score_texts.hpp"
 #include "experiments/survey.hpp"
 #include "experiments/trial_metrics.hpp"
@@ -19,23 +21,55 @@ struct ScoreArguments {
   fs::path database;
   std::string experiment;
   std::vector<std::string> metrics;
+  fs::path encoder;
 };
 
-// By metrics that need nothing but the texts.
-int score_by_metrics(const ScoreArguments& arguments) {
-  require_text_metrics(arguments.metrics);
+constexpr const char* kBertScore = "bertscore";
+
+// Whether the encoder is asked for, which then is no metric of texts alone.
+bool take_bert_score(const ScoreArguments& arguments, std::vector<std::string>& names) {
+  const bool wanted = std::erase(names, kBertScore) > 0;
+  if (wanted && arguments.encoder.empty()) {
+    throw Error(Fault::usage,
+                "--metric bertscore: needs --encoder, the model whose vectors are compared");
+  }
+  if (!wanted && !arguments.encoder.empty()) {
+    throw Error(Fault::usage, "--encoder: is for --metric bertscore, which is not there");
+  }
+  return wanted;
+}
+
+// By metrics that need nothing but the texts, and perhaps an encoder.
+int score_by_metrics(const CommandContext& context, const ScoreArguments& arguments) {
+  auto names = arguments.metrics;
+  const bool by_encoder = take_bert_score(arguments, names);
+  require_text_metrics(names);
   auto reader = storage::Reader::open(arguments.database);
   const auto experiment = reader.experiment(arguments.experiment);
   auto store = storage::Store::open(arguments.database);
-  const auto scored = score_texts(reader, store, experiment.id, arguments.metrics,
-                                  static_cast<std::size_t>(processor_count()));
-  std::cout << fmt::format("{} samples scored by {}\n", scored, fmt::join(arguments.metrics, ", "));
+  std::uint64_t scored = 0;
+  if (!names.empty()) {
+    scored = score_texts(reader, store, experiment.id, names,
+                         static_cast<std::size_t>(processor_count()));
+  }
+  if (by_encoder) {
+    static const auto host = console_host([](void*) -> std::int32_t { return processor_count(); });
+    plugin::Registry registry(context.plugin_folders(), host);
+    auto encoder = plugin::Model::load(registry, plugin_of_model(registry, arguments.encoder),
+                                       arguments.encoder);
+    names.push_back(bert_score_name(arguments.encoder));
+    const auto stop_requests = count_stop_signals();
+    scored = score_by_encoder(reader, store, experiment.id, encoder, names.back(),
+                              [&] { return stop_requests() > 0; });
+  }
+  std::cout << fmt::format("{} samples scored by {}\n", scored, fmt::join(names, ", "));
   return 0;
 }
 
 // Scores every stored sample anew with today's task plugins; no model is loaded.
 int score(const CommandContext& context, const ScoreArguments& arguments) {
-  if (!arguments.metrics.empty()) return score_by_metrics(arguments);
+  if (!arguments.metrics.empty() || !arguments.encoder.empty())
+    return score_by_metrics(context, arguments);
   const auto stop_requests = count_stop_signals();
   const auto registry = context.make_registry();
   auto reader = storage::Reader::open(arguments.database);
@@ -71,11 +105,14 @@ int score(const CommandContext& context, const ScoreArguments& arguments) {
       failed = true;
       continue;
     }
-    const auto metrics =
+    const auto task_metrics =
         metrics_of_task(registry.get(plugin::Kind::task, task.plugin).json, task.settings);
     for (const auto& [id, trial] : trials) {
-      store.put_trial_metrics(
-          id, trial_metrics(reader, id, metrics, trial.totals, trial.stored_samples));
+      auto all = trial_metrics(reader, id, task_metrics, trial.totals, trial.stored_samples);
+      for (const auto& [name, metric] : trial.metrics) {
+        if (stays_when_scored_anew(name)) all.push_back(metric);
+      }
+      store.put_trial_metrics(id, all);
     }
   }
   std::cout << fmt::format("{} samples scored\n", scored);
@@ -93,6 +130,8 @@ void add_score_command(CLI::App& app, CommandContext& context) {
       ->add_option("--metric", arguments->metrics,
                    "Adds these metrics, computed from the stored texts alone; asks no task plugin")
       ->take_all();
+  command->add_option("--encoder", arguments->encoder,
+                      "Of --metric bertscore: the model whose vectors are compared");
   command->callback([&context, arguments] { context.exit_code = score(context, *arguments); });
 }
 

@@ -100,6 +100,7 @@ int verify(const CommandContext& context, VerifyArguments arguments) {
   std::vector<VerifiedModel> models;
   std::size_t samples = 0;
   for (std::size_t m = 0; m < plan.models.size(); ++m) {
+    if (plan.models[m].trials.empty()) continue;  // it is trained for others
     const auto say = [&](const std::string& what) { progress.begin(0, what, std::nullopt, 0); };
     models.push_back(
         {label_of(plan, m), verify_model(plan, config, m, options, all, stop_requests, say)});

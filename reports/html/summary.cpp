@@ -55,6 +55,19 @@ std::string finding(const Data& data, const TaskTable& table) {
   return text + ".</li>\n";
 }
 
+/// What the task's test data has in common with its training data.
+std::string warning(const storage::TaskRecord& task) {
+  const auto& overlap = task.overlap;
+  if (!overlap.is_object()) return "";
+  const auto examples = overlap.value("examples", nlohmann::json::array());
+  if (examples.empty()) return "";
+  return fmt::format(
+      "<li class=\"bad\"><bdi>{}</bdi>: {} of the {} test examples with {} words in a row share so "
+      "many with the training or validation data.</li>\n",
+      escape(task.label), examples.size(), overlap.value("comparable", std::uint64_t{0}),
+      overlap.value("words", std::uint64_t{0}));
+}
+
 /// Where the value and its interval lie among those of the column. The numbers stand beside it.
 std::string whisker(const Cell& cell, double low, double high) {
   if (!cell.value || high <= low) return "";
@@ -184,6 +197,7 @@ std::string summary(const Data& data) {
           ? "All trials are done."
           : "Not all trials are done: what follows may still change.");
   for (const auto& table : data.comparison.tables) text += finding(data, table);
+  for (const auto& task : data.tasks) text += warning(task);
   text += "</ul>\n<dl class=\"facts\">\n";
   text += fact("Trials done", fmt::format("{} of {}", experiment.trials_done, experiment.trials));
   text += fact("Trials failed", std::to_string(experiment.trials_failed));

@@ -67,6 +67,24 @@ class DataTest(RunCase):
         self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY, "--dry-run"), 0,
                          "x.toml:7:1: contamination: task translation: 1 of 2 test examples")
 
+    def test_a_run_of_words_in_common_is_contamination_and_stored(self):
+        line = "We saw the old mill by the river, and nobody had lived there for years."
+        self.write("train", [(f"Before: {line.upper()} After.", "eins"), ("two", "zwei")])
+        self.write("test", [(line[3:], "eins"), ("six", "sechs"), (line.replace("river", "x"), "y")])
+        # "saw" to "years" are 14 words, two runs of 13; with "x" the longest run has 7.
+        self.assert_ends(self.run_config(HEAD + NGRAM + GREEDY), 0,
+                         "x.toml:7:1: contamination: task translation: 1 of the 2 test examples with "
+                         "13 words in a row share so many with its training or validation data, "
+                         "test-1 the most (93 % of its words)")
+        self.assertEqual(self.rows("SELECT json_extract(overlap, '$.words'), "
+                                   "json_extract(overlap, '$.comparable'), "
+                                   "json_extract(overlap, '$.examples[0][0]') FROM tasks"),
+                         [(13, 2, "test-1")])
+        result = self.run_config(HEAD + NGRAM + GREEDY, "--set", "experiment.contamination_words=7")
+        self.assert_ends(result, 0, "2 of the 2 test examples with 7 words in a row")
+        result = self.run_config(HEAD + NGRAM + GREEDY, "--set", "experiment.contamination_words=0")
+        self.assertNotIn("contamination", result.stdout)
+
     def test_a_test_text_inside_the_training_text_is_contamination(self):
         words = [f"word{n}" for n in range(400)]
         (self.path / "train.txt").write_text(" ".join(words), encoding="utf-8")

@@ -191,6 +191,54 @@ TEST_F(ComparisonTest, WrittenTablesHoldTheValues) {
   EXPECT_THAT(json.dump(), HasSubstr("label-good"));
 }
 
+TEST_F(ComparisonTest, DiagnosticsAreShownInTheReportAndWhereTheyAreAskedFor) {
+  {
+    auto store = storage::Store::open(path_, fixed_clock());
+    auto task = task_record();
+    task.overlap = {{"words", 13},
+                    {"comparable", 8},
+                    {"examples", nlohmann::json::array({nlohmann::json::array({"test-1", 0.5})})}};
+    store.put_experiment(experiment_record(), {model_record("good")}, {task},
+                         {trial_record("t1", "good", "greedy", kSamples)});
+    store.put_model_result("good", {12, "hash", {{"tokenizer", characters_}}});
+    std::vector<storage::SampleRecord> samples;
+    for (std::uint64_t i = 0; i < kSamples; ++i) {
+      auto sample = sample_record(i, 1);
+      // One guess of confidence 0.9 that is right; right when forced, wrong when free.
+      std::vector<double> calibration(45, 0);
+      calibration[3 * 13] = calibration[3 * 13 + 2] = 1;
+      calibration[3 * 13 + 1] = 0.9;
+      sample.metrics["calibration_error"] = {0.1, calibration};
+      std::vector<double> exposure(21, 0);
+      exposure[0] = exposure[1] = 1;
+      sample.metrics["exposure_gap"] = {1, exposure};
+      samples.push_back(sample);
+    }
+    store.put_samples("t1", samples);
+    store.put_trial_metrics("t1", {{"calibration_error", 0.1, 0.09, 0.11, kSamples},
+                                   {"exposure_gap", 1, {}, {}, kSamples},
+                                   {"share.female", 0.25, 0.2, 0.3, 7},
+                                   {"share.female.references", 0.5, {}, {}, 9},
+                                   {"share.female.training", 0.4, {}, {}, 100}});
+    store.set_status("t1", storage::TrialStatus::done);
+  }
+  for (const auto& column : table().columns) {
+    EXPECT_THAT(column.name, AllOf(Not("calibration_error"), Not("exposure_gap"),
+                                   Not(::testing::StartsWith("share."))));
+  }
+  CompareOptions options;
+  options.metrics = {"calibration_error", "share.female"};
+  EXPECT_EQ(table(options).columns.size(), 2U);
+  auto reader = storage::Reader::open(path_);
+  EXPECT_EQ(reader.tasks(reader.experiment("").id)[0].overlap["comparable"], 8);
+  const auto page = html_report(reader, "");
+  EXPECT_THAT(page, HasSubstr("1 of the 8 test examples with 13 words in a row"));
+  EXPECT_THAT(page, HasSubstr("0.100 <span class=\"half\">(0.090 to 0.110)</span>"));
+  EXPECT_THAT(page, HasSubstr("title=\"10 tokens, mean confidence 0.900\">100</td>"));
+  EXPECT_THAT(page, HasSubstr("title=\"10 places\">100 → 0</td>"));
+  EXPECT_THAT(page, HasSubstr("<td class=\"number\">0.500</td><td class=\"number\">0.400</td>"));
+}
+
 TEST_F(ComparisonTest, TheReportEscapesOutputsAndNeedsNothingElse) {
   fill(characters_, characters_);
   auto reader = storage::Reader::open(path_);

@@ -35,8 +35,13 @@ class ConfigTest : public testing::Test {
     });
   }
   std::string mistake(const std::string& text, const std::vector<std::string>& overrides = {}) {
+    return mistake_of([&] { read(text, overrides); });
+  }
+  // The message of a call that should fail, without the folder's name.
+  template <typename Call>
+  std::string mistake_of(const Call& call) {
     try {
-      read(text, overrides);
+      call();
     } catch (const Error& error) {
       EXPECT_EQ(error.fault(), Fault::usage);
       std::string message = error.what();
@@ -86,12 +91,6 @@ TEST_F(ConfigTest, SettingsAtOddsAreToldAtTheOneThatWasGiven) {
             "x.toml:10:1: num_beam_groups = 2: must divide num_beams = 5");
 }
 
-TEST_F(ConfigTest, RefusesStrategiesThatNeedADraft) {
-  EXPECT_EQ(mistake(kHead + kModel + "[[strategy]]\nplugin = \"speculative\"\ndraft = \"ngram\"\n"),
-            "x.toml:8:1: strategy speculative: needs a draft model, which an experiment cannot "
-            "lend; use it from a program of your own");
-}
-
 TEST_F(ConfigTest, NamesTheNearestPluginTaskAndKey) {
   EXPECT_THAT(mistake(kHead + kModel + "[[strategy]]\nplugin = \"gredy\"\n"),
               HasSubstr("x.toml:9:1: no strategy plugin \"gredy\"; did you mean \"greedy\"?"));
@@ -117,6 +116,50 @@ TEST_F(ConfigTest, RefusesEmptySweepsDuplicatesAndMissingFiles) {
   EXPECT_THAT(mistake(kHead + "train = \"${NOWHERE}/x\"\n" + kModel +
                       "[[strategy]]\nplugin = \"greedy\"\n"),
               HasSubstr("the environment variable NOWHERE is not set"));
+}
+
+TEST_F(ConfigTest, ReadsGroupsOfWords) {
+  const auto good = kHead + kModel + "[[strategy]]\nplugin = \"greedy\"\n";
+  const auto config = read(good +
+                           "[[words]]\nname = \"f\"\nwords = [\"she\", \"her\"]\n"
+                           "[[words]]\nname = \"m\"\nwords = [\"he\"]\n");
+  ASSERT_EQ(config.words.size(), 2U);
+  EXPECT_EQ(config.words[0].name, "f");
+  EXPECT_THAT(config.words[0].entries, ElementsAre("she", "her"));
+  EXPECT_EQ(mistake(good + "[[words]]\nname = \"f\"\nwords = [\"she\"]\n"
+                           "[[words]]\nname = \"m\"\nwords = [\"She\"]\n"),
+            "x.toml:13:1: the group of words \"m\": \"She\" is given before; no word may count "
+            "twice");
+  EXPECT_THAT(mistake(good + "[[words]]\nname = \"f\"\nword = [\"she\"]\n"),
+              HasSubstr("x.toml:12:1: word: unknown to [[words]]; did you mean words?"));
+}
+
+TEST_F(ConfigTest, StrategiesMayBeForSomeModelsOnly) {
+  const auto two = kHead + kModel + "label = \"big\"\n" + kModel + "label = \"small\"\n";
+  const std::string strategy = "[[strategy]]\nplugin = \"greedy\"\n";
+  EXPECT_THAT(read(two + strategy + "models = \"small\"\n").strategies[0].models,
+              ElementsAre("small"));
+  EXPECT_THAT(mistake(two + strategy + "models = [\"bug\"]\n"),
+              HasSubstr("x.toml:14:1: models: no model \"bug\"; did you mean \"big\"?"));
+  EXPECT_EQ(mistake(kHead + kModel + "label = \"big\"\nstrategies = \"sample\"\n" + kModel +
+                    "label = \"small\"\nstrategies = \"greedy\"\n" + strategy +
+                    "models = \"big\"\n[[strategy]]\nplugin = \"sample\"\nmodels = \"small\"\n"),
+            "x.toml:1:1: no strategy is for any of the models; see the `models` and `tasks` of the "
+            "strategies, and the `strategies` and `tasks` of the models");
+}
+
+TEST_F(ConfigTest, AStrategyIsLeftOutWithTheModelThatItWouldBeLent) {
+  const auto config = read(kHead + kModel + "label = \"big\"\n" + kModel +
+                           "label = \"small\"\nweights = \"nowhere\"\noptional = true\n" +
+                           "[[strategy]]\nplugin = \"speculative\"\ndraft = \"small\"\n" +
+                           "[[strategy]]\nplugin = \"greedy\"\nmodels = [\"big\", \"small\"]\n");
+  ASSERT_EQ(config.strategies.size(), 1U);
+  EXPECT_EQ(config.strategies[0].label, "greedy");
+  ASSERT_EQ(config.notes.size(), 2U);
+  EXPECT_THAT(
+      config.notes[1],
+      HasSubstr("x.toml:16:1: draft = \"small\": the strategy speculative draft=small is left "
+                "out with it"));
 }
 
 TEST_F(ConfigTest, MalformedTomlAndUtf8AreToldAtTheirPlace) {
@@ -174,6 +217,52 @@ TEST_F(PlanTest, AModelMayBeForSomeStrategiesOnly) {
   const auto planned = plan({"model.strategies=sample"});
   ASSERT_EQ(planned.trials.size(), 1U);
   EXPECT_EQ(planned.trials[0].record.strategy_label, "sample");
+}
+
+class DraftPlanTest : public PlanTest {
+ protected:
+  // Two models, and a strategy that is lent one.
+  Plan plan(const std::string& draft, const std::vector<std::string>& overrides = {}) {
+    TaskFacts facts;
+    facts.test = 10;
+    return make_plan(
+        read(kHead + kModel + "label = \"big\"\n" + kModel + "label = \"small\"\norder = 2\n" +
+                 "[[strategy]]\nplugin = \"speculative\"\ndraft = \"" + draft + "\"\n",
+             overrides),
+        registry_, {facts}, "models",
+        [](const fs::path& path) { return path.filename().string(); });
+  }
+};
+
+TEST_F(DraftPlanTest, ADraftIsNamedByTheLabelOfAnotherModel) {
+  const auto planned = plan("small");
+  ASSERT_EQ(planned.trials.size(), 1U);  // a model is not lent to itself
+  const auto& trial = planned.trials[0];
+  EXPECT_EQ(planned.models[trial.model].record.label, "big");
+  EXPECT_EQ(trial.draft_model, 1U);
+  EXPECT_EQ(trial.draft.plugin, "ngram");
+  EXPECT_EQ(trial.draft.path, planned.models[1].folder.string());
+  // Another draft makes another trial, of the same model.
+  const auto other = plan("small", {"model.small.order=3"});
+  EXPECT_NE(other.trials[0].record.id, trial.record.id);
+  EXPECT_EQ(other.trials[0].record.model_id, trial.record.model_id);
+}
+
+TEST_F(DraftPlanTest, ADraftIsNamedByItsPathAndKnownByItsContent) {
+  const auto planned = plan("data.jsonl");
+  ASSERT_EQ(planned.trials.size(), 2U);
+  EXPECT_EQ(planned.trials[0].draft_model, std::nullopt);
+  EXPECT_EQ(planned.trials[0].draft.plugin, "");  // the one that reads it
+  EXPECT_EQ(planned.trials[0].draft.path, (folder_ / "data.jsonl").string());
+}
+
+TEST_F(DraftPlanTest, WhatIsNoDraftIsToldAtItsPlace) {
+  EXPECT_EQ(mistake_of([&] { plan("smal"); }),
+            "x.toml:15:1: draft = \"smal\": is neither a file or folder, nor the label of a model "
+            "here, nor the label or id of one that was trained beside this database");
+  EXPECT_EQ(mistake_of([&] { plan("small", {"strategy.models=small"}); }),
+            "x.toml:15:1: draft = \"small\": a model is not lent to itself, and no other is here "
+            "that the strategy is for");
 }
 
 TEST_F(PlanTest, StrategiesWithoutChanceMakeOneSample) {

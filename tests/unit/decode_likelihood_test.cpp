@@ -1,5 +1,8 @@
 /// Teacher-forced likelihoods: derived by hand, cut at the context, whatever the batch.
 #include "core/decode/likelihood.hpp"
+
+#include <tuple>
+
 #include "tests/unit/decode_fixture.hpp"
 
 namespace trellis::tests {
@@ -32,6 +35,25 @@ TEST(Likelihood, IsTheProductOverTargetAndEnd) {
   EXPECT_EQ(table.counts->live, 0U);
   EXPECT_EQ(table.counts->feeds, 1U);
   EXPECT_EQ(table.counts->fed_tokens, 3U + 4U + 1U);  // the end symbol is not fed
+}
+
+TEST(Likelihood, SaysWhatTheModelGuessedAtEachPlace) {
+  Table table(two_letters());
+  const auto answers = score(table.model, {{"", "", "ab"}, {"", "a", "ba"}});
+  const auto told = [&](std::size_t text) {
+    std::vector<std::tuple<std::int32_t, double, bool>> guesses;
+    for (const auto& [target, confidence, right] : answers[text].guesses) {
+      guesses.emplace_back(target, std::round(confidence * 1e6) / 1e6, right);
+    }
+    return guesses;
+  };
+  using ::testing::ElementsAre;
+  using Guess = std::tuple<std::int32_t, double, bool>;
+  EXPECT_THAT(told(0),
+              ElementsAre(Guess(2, 0.5, true), Guess(3, 0.6, true), Guess(kEos, 0.7, true)));
+  // "a" after "ab" and the end after "aba" are not the most probable.
+  EXPECT_THAT(told(1),
+              ElementsAre(Guess(3, 0.6, true), Guess(2, 0.7, false), Guess(kEos, 0.6, false)));
 }
 
 TEST(Likelihood, HasNoEndWhereTheTextGoesOn) {

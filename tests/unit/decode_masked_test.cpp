@@ -1,5 +1,6 @@
 /// Masked prediction: mask-predict and Gibbs sampling by hand and against exact distributions, the
 /// rules of blocks, pseudo-log-likelihood.
+#include "core/decode/embedding.hpp"
 #include "core/decode/explanation.hpp"
 #include "core/decode/likelihood.hpp"
 #include "tests/unit/decode_fixture.hpp"
@@ -14,7 +15,8 @@ using Row = std::vector<double>;  // probabilities of "_", "a", "b" ...
 struct GapSettings {
   std::size_t letters = 2;
   std::optional<std::size_t> max_context;
-  Row lengths = {0, 0, 1};  // of 0, 1, 2 ... tokens
+  Row lengths = {0, 0, 1};      // of 0, 1, 2 ... tokens
+  std::size_t hidden_size = 0;  // or 1: the vector of a place is its token and 10 for each after it
   // What is expected at a place of the block.
   std::function<Row(const Tokens& text, const Tokens& block, std::size_t place)> expected;
 };
@@ -26,13 +28,15 @@ class GapModel final : public sdk::Model {
 
   sdk::Json describe() const override {
     return {{"vocab_size", settings_.letters + 1},
-            {"hidden_size", 0},
+            {"hidden_size", settings_.hidden_size},
             {"mask", kMask},
             {"max_context",
              settings_.max_context ? sdk::Json(*settings_.max_context) : sdk::Json(nullptr)}};
   }
   sdk::PromptTokens encode_prompt(std::string_view source, std::string_view prefix) const override {
-    return {encode(std::string(source) + std::string(prefix)), {kMask}};
+    auto text = encode(std::string(source) + std::string(prefix));
+    if (std::ranges::find(text, kMask) == text.end()) text.push_back(kMask);
+    return {std::move(text), {kMask}};
   }
   Tokens encode(std::string_view text) const override {
     Tokens tokens;
@@ -58,6 +62,10 @@ class GapModel final : public sdk::Model {
       const Tokens block(item.tokens, item.tokens + item.token_count);
       for (std::size_t row = 0; row < item.row_count; ++row) {
         const std::size_t place = item.token_count - item.row_count + row;
+        if (item.hidden != nullptr)
+          item.hidden[row] =
+              static_cast<float>(block[place]) + 10 * static_cast<float>(block.size() - 1 - place);
+        if (item.logits == nullptr) continue;
         Row expected =
             state.fed == 0 ? settings_.lengths : settings_.expected(state.text, block, place);
         expected.resize(settings_.letters + 1, 0.0);
@@ -349,6 +357,17 @@ TEST(PseudoLikelihood, IsExplainedPlaceByPlace) {
   ASSERT_EQ(told.judged.size(), 2U);
   EXPECT_NEAR(told.judged[1].log_probability, std::log(0.5 / 0.6), 1e-6);
   EXPECT_NEAR(told.log_probability, 2 * std::log(0.5 / 0.6), 1e-6);
+}
+
+TEST(Embedding, OfAModelOfMasksKnowsWhatStandsBehind) {
+  auto settings = pair_of_letters();
+  settings.hidden_size = 1;
+  auto model = gap_model(settings);
+  for (const std::size_t batch : {1U, 8U}) {
+    EXPECT_THAT(decode::embed(model, std::vector<std::string>{"aba", "", "b"}, batch, {}),
+                ::testing::ElementsAre(::testing::ElementsAre(21, 12, 1), ::testing::ElementsAre(),
+                                       ::testing::ElementsAre(2)));
+  }
 }
 
 }  // namespace

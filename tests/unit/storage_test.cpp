@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "core/error.hpp"
+#include "storage/maintenance.hpp"
 #include "storage/migrations.hpp"
 #include "storage/queries.hpp"
 #include "storage/store.hpp"
@@ -291,6 +292,33 @@ TEST_F(StorageTest, SweepsOfTheSchemaBeforeAreKept) {
   }
   auto store = Store::open(path_, fixed_clock());
   EXPECT_EQ(sweep_row(path_), "100|80|10|70|0.5|6|unknown");
+}
+
+TEST_F(StorageTest, WhatATaskSharesWithItsTrainingDataStaysUntilItIsLookedForAgain) {
+  const auto overlap =
+      nlohmann::json::parse(R"({"words": 13, "comparable": 2, "examples": [["test-1", 0.5]]})");
+  const auto put = [](Store& store, const nlohmann::json& found) {
+    auto task = task_record();
+    task.overlap = found;
+    store.put_experiment(experiment_record(), {model_record("m1")}, {task},
+                         {trial_record("t1", "m1", "greedy", 2)});
+  };
+  const auto overlap_in = [](const std::filesystem::path& path) {
+    auto reader = Reader::open(path);
+    return reader.tasks(reader.experiment("").id).at(0).overlap;
+  };
+  const auto other = folder_ / "other.db";
+  {
+    auto store = Store::open(path_);
+    put(store, nullptr);
+    EXPECT_TRUE(overlap_in(path_).is_null());
+    auto theirs = Store::open(other);
+    put(theirs, overlap);
+    put(theirs, nullptr);
+  }
+  EXPECT_EQ(overlap_in(other), overlap);
+  merge({other}, path_);
+  EXPECT_EQ(overlap_in(path_), overlap);
 }
 
 TEST_F(StorageTest, ReaderNamesTheNearestExperiment) {

@@ -24,7 +24,7 @@ struct Options {
 const auto schema =
     sdk::Settings<Options>()
         .string("draft", &Options::draft,
-                "The smaller model, of the same vocabulary: a name for the program that lends it.")
+                "The smaller model, of the same vocabulary: a path, or the label or id of a model.")
         .required()
         .integer("num_tokens", &Options::num_tokens, {.at_least = 1, .at_most = 100},
                  "How many tokens are drafted before the model verifies them.")

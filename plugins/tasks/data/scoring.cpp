@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "core/error.hpp"
 #include "core/metrics/text_statistics.hpp"
 #include "core/text/unicode.hpp"
 
@@ -56,6 +57,15 @@ std::vector<std::string> chosen_metrics(const std::vector<std::string>& chosen,
     throw sdk::Failure(
         TRELLIS_INVALID_ARGUMENT,
         fmt::format("metrics: there is no \"{}\"; there are: {}", name, fmt::join(known, ", ")));
+  }
+  for (const auto& name : chosen) {
+    const auto* metric = metrics::find_metric(name);
+    if (metric == nullptr || metric->require == nullptr) continue;
+    try {
+      metric->require();
+    } catch (const Error& error) {
+      throw sdk::Failure(TRELLIS_NOT_FOUND, fmt::format("metrics: {}: {}", name, error.what()));
+    }
   }
   return chosen;
 }
