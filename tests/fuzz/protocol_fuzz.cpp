@@ -32,13 +32,18 @@ const std::vector<std::string> kWords = {"[",
                                          "{\"a\":"};
 
 TEST(ProtocolFuzz, Events) {
+  TaskFacts facts;
+  facts.train = 8;
+  facts.contaminated = {"a"};
+  facts.overlaps = {{"b", 0.5}};
+  facts.comparable = 2;
   auto sample = trellis::testing::sample_record(1, 0.5);
   sample.details = {{"a", {1, 2}}};
   const std::vector<std::string> corpus = {
       nlohmann::json{{"event", "sample"}, {"trial", "t"}, {"sample", sample_to_json(sample)}}
           .dump(),
       nlohmann::json{{"event", "trial_done"}, {"totals", totals_to_json({1, 2, 3, 0.5})}}.dump(),
-      nlohmann::json{{"event", "task"}, {"facts", facts_to_json({8, 2, 4, {"a"}, {}})}}.dump()};
+      nlohmann::json{{"event", "task"}, {"facts", facts_to_json(facts)}}.dump()};
   const auto accepted = fuzz(Mutator(1, corpus, kWords), 4000, [](const auto& line) {
     const auto event = event_from(line);
     try {
@@ -58,7 +63,14 @@ TEST(ProtocolFuzz, Jobs) {
   model.plugin_folders = {"/plugins"};
   model.model.model = {"ngram", {{"order", 3}}};
   model.model.tasks = {{"translation", {{"test", "x"}}}};
-  model.model.trials = {{"t1", 0, {"greedy", {}}, {{"top_p", {{"p", 0.5}}}}, 1, 0, 1, {{0, 0}}, 0}};
+  TrialJob trial;
+  trial.id = "t1";
+  trial.strategy = {"greedy", {}};
+  trial.processors = {{"top_p", {{"p", 0.5}}}};
+  trial.draft = {"ngram", "/drafts/a"};
+  trial.seed = 1;
+  trial.done = {{0, 0}};
+  model.model.trials = {trial};
   Job score;
   score.kind = "score";
   score.score = {"x.db", {"translation", {}}, {"t1"}};
