@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds and runs every benchmark and prints the table of results; needs libbenchmark-dev.
-# With --update-readme the table also replaces the one in README.md. Takes about a quarter of an hour
+# With --update-readme the table also replaces the one in README.md. Takes about twenty minutes
 # on a machine that should have nothing else to do.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
