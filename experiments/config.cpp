@@ -10,6 +10,7 @@
 #include "experiments/config_checks.hpp"
 #include "experiments/config_document.hpp"
 #include "experiments/config_values.hpp"
+#include "experiments/config_words.hpp"
 
 namespace trellis::experiments {
 namespace {
@@ -42,7 +43,9 @@ class ConfigReader {
     for_each_table(document, "model", [&](const auto& table) { read_model(table); });
     for_each_table(document, "strategy", [&](const auto& table) { read_strategy(table); });
     if (document.contains("words")) {
-      for_each_table(document, "words", [&](const auto& table) { read_words(table); });
+      for_each_table(document, "words", [&](const auto& table) {
+        read_words(table, values_, problems_, config_.words);
+      });
     }
     check_together(config_, registry_, problems_);
     problems_.throw_if_any();
@@ -369,32 +372,6 @@ class ConfigReader {
       return true;
     }
     return false;
-  }
-
-  void read_words(const toml::table& table) {
-    metrics::WordGroup group;
-    for (const auto& entry : entries_of(table, problems_)) {
-      if (entry.key == "name") {
-        group.name = values_.text_of(entry);
-      } else if (entry.key == "words") {
-        const auto list = entry.value.is_array() ? entry.value : json::array({entry.value});
-        for (const auto& word : list) {
-          if (word.is_string()) group.entries.push_back(word.get<std::string>());
-        }
-        if (group.entries.size() != list.size()) {
-          problems_.add(entry.position, "words: must be a list of texts");
-        }
-      } else {
-        problems_.add(entry.position, unknown_key(entry.key, "[[words]]", {"name", "words"}));
-      }
-    }
-    config_.words.push_back(std::move(group));
-    try {
-      const metrics::WordGroups checked(config_.words);
-    } catch (const Error& error) {
-      problems_.add(position_of(table), error.what());
-      config_.words.pop_back();
-    }
   }
 
   // A key is one of the strategy's settings or a processor.

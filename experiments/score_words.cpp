@@ -66,7 +66,8 @@ void score_words(storage::Reader& reader, storage::Store& store, std::int64_t ex
         const auto name = metric_name(groups[group].name, of);
         all[name] = trial_metric(reader, id, name);
       }
-      if (task.word_counts.empty()) continue;
+      // What a worker says of them is not to be relied on.
+      if (task.word_counts.size() != groups.size() + 1) continue;
       const auto name = metric_name(groups[group].name, metrics::kOfTraining);
       all[name] = {name, metrics::group_share(task.word_counts, group).value, {}, {}, task.train};
     }

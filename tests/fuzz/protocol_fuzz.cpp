@@ -32,13 +32,9 @@ const std::vector<std::string> kWords = {"[",
                                          "{\"a\":"};
 
 TEST(ProtocolFuzz, Events) {
-  TaskFacts facts;
-  facts.train = 8;
-  facts.contaminated = {"a"};
-  facts.overlaps = {{"b", 0.5}};
-  facts.comparable = 2;
   auto sample = trellis::testing::sample_record(1, 0.5);
   sample.details = {{"a", {1, 2}}};
+  const TaskFacts facts{8, 2, 4, {"a"}, {{"b", 0.5}}, 3, {1, 0, 1}, ""};
   const std::vector<std::string> corpus = {
       nlohmann::json{{"event", "sample"}, {"trial", "t"}, {"sample", sample_to_json(sample)}}
           .dump(),
@@ -63,23 +59,28 @@ TEST(ProtocolFuzz, Jobs) {
   model.plugin_folders = {"/plugins"};
   model.model.model = {"ngram", {{"order", 3}}};
   model.model.tasks = {{"translation", {{"test", "x"}}}};
-  TrialJob trial;
-  trial.id = "t1";
-  trial.strategy = {"greedy", {}};
-  trial.processors = {{"top_p", {{"p", 0.5}}}};
-  trial.draft = {"ngram", "/drafts/a"};
-  trial.seed = 1;
-  trial.done = {{0, 0}};
-  model.model.trials = {trial};
+  model.model.trials = {{"t1",
+                         0,
+                         {"speculative", {}},
+                         {{"top_p", {{"p", 0.5}}}},
+                         {"ngram", "/draft"},
+                         1,
+                         0,
+                         1,
+                         {{0, 0}},
+                         0}};
+  Job survey;
+  survey.kind = "survey";
+  survey.survey = {model.model.tasks, 13, {{"female", {"she", "her"}}}};
   Job score;
   score.kind = "score";
   score.score = {"x.db", {"translation", {}}, {"t1"}};
-  const auto accepted =
-      fuzz(Mutator(2, {to_line(model), to_line(score)}, kWords), 4000, [](const auto& line) {
-        // What is understood can be said again.
-        const auto again = to_line(job_from(line));
-        ASSERT_EQ(to_line(job_from(again)), again);
-      });
+  const auto accepted = fuzz(Mutator(2, {to_line(model), to_line(score), to_line(survey)}, kWords),
+                             4000, [](const auto& line) {
+                               // What is understood can be said again.
+                               const auto again = to_line(job_from(line));
+                               ASSERT_EQ(to_line(job_from(again)), again);
+                             });
   EXPECT_GT(accepted, 10);
 }
 

@@ -130,8 +130,10 @@ TEST_F(ConfigTest, ReadsGroupsOfWords) {
                            "[[words]]\nname = \"m\"\nwords = [\"She\"]\n"),
             "x.toml:13:1: the group of words \"m\": \"She\" is given before; no word may count "
             "twice");
-  EXPECT_THAT(mistake(good + "[[words]]\nname = \"f\"\nword = [\"she\"]\n"),
-              HasSubstr("x.toml:12:1: word: unknown to [[words]]; did you mean words?"));
+  EXPECT_EQ(mistake(good + "[[words]]\nname = \"f\"\nword = [\"she\"]\n"),
+            "x.toml:12:1: word: unknown to [[words]]; did you mean words?");
+  EXPECT_EQ(mistake(good + "[[words]]\nname = \"f\"\nwords = [\"she\", 1]\n"),
+            "x.toml:12:1: words: must be a list of texts");
 }
 
 TEST_F(ConfigTest, StrategiesMayBeForSomeModelsOnly) {

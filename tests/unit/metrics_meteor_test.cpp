@@ -27,6 +27,7 @@ bool never(const std::string&, const std::string&) {
 SampleValue score(std::string_view output, const std::vector<std::string>& references,
                   const Synonymous& synonymous = never) {
   std::vector<std::vector<std::string>> all;
+  all.reserve(references.size());
   for (const auto& reference : references) all.push_back(split(reference));
   return meteor(split(output), all, synonymous);
 }
