@@ -184,7 +184,7 @@ const gui::Snapshot& large_snapshot() {
     made.database = "bench.db";
     made.overview = std::make_shared<const gui::Overview>(gui::read_overview(reader, ""));
     const auto samples = std::make_shared<const gui::PairedSamples>(
-        gui::read_samples(reader, {"trial0", "trial1"}, nullptr));
+        gui::read_samples(reader, {"trial0", "trial1"}, nullptr, *made.overview, false));
     made.samples = samples;
     gui::Wish wish;
     wish.metric = "quality";
