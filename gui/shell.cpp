@@ -142,7 +142,9 @@ class Events {
 
   void take(const Key& key) {
     if (key.action == GLFW_PRESS) pressed_.push_back(key.code);
-    if (key.action == GLFW_RELEASE && std::ranges::find(pressed_, key.code) != pressed_.end()) {
+    const bool just_pressed = std::ranges::find(pressed_, key.code) != pressed_.end();
+    // In their order: the key that Ctrl or Alt was held for is still down when they are let go.
+    if (key.action == GLFW_RELEASE && (just_pressed || !late_.empty())) {
       late_.push_back(key);
     } else {
       pass_on(key);

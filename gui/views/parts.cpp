@@ -51,7 +51,9 @@ void progress_bar(ViewContext& context, float share, std::string_view text, floa
   const float em = ImGui::GetFontSize();
   const auto low = ImGui::GetCursorScreenPos();
   const float room = width > 0 ? width : ImGui::GetContentRegionAvail().x;
-  const ImVec2 high(low.x + room, low.y + ImGui::GetTextLineHeight());
+  // Beside buttons as high as they are, in a table as high as a line.
+  const float padding = width > 0 ? ImGui::GetStyle().FramePadding.y : 0;
+  const ImVec2 high(low.x + room, low.y + ImGui::GetTextLineHeight() + 2 * padding);
   auto& list = *ImGui::GetWindowDrawList();
   const auto& theme = context.theme;
   list.AddRectFilled(low, high, with_alpha(theme.accent, 0.1F), em / 5);
@@ -60,8 +62,8 @@ void progress_bar(ViewContext& context, float share, std::string_view text, floa
     list.AddRectFilled(low, {end, high.y}, with_alpha(theme.accent, 0.4F), em / 5);
   }
   const float wide = ImGui::CalcTextSize(text.data(), text.data() + text.size()).x;
-  list.AddText({low.x + std::max(0.0F, (room - wide) / 2), low.y}, theme.text, text.data(),
-               text.data() + text.size());
+  list.AddText({low.x + std::max(0.0F, (room - wide) / 2), low.y + padding}, theme.text,
+               text.data(), text.data() + text.size());
   ImGui::Dummy({room, high.y - low.y});
   ImGui::LogText("%.*s", static_cast<int>(text.size()), text.data());
 }
