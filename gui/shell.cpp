@@ -121,6 +121,16 @@ class Events {
   void wake() { frames_left_ = frames_after_event; }
   bool due() const { return frames_left_ > 0; }
 
+  /// Before each frame, after the backend: it asks for the modifiers as they are now.
+  void hold_modifiers() const {
+    auto& io = ImGui::GetIO();
+    for (const auto& key : late_) {
+      io.KeyCtrl |= key.code == GLFW_KEY_LEFT_CONTROL || key.code == GLFW_KEY_RIGHT_CONTROL;
+      io.KeyShift |= key.code == GLFW_KEY_LEFT_SHIFT || key.code == GLFW_KEY_RIGHT_SHIFT;
+      io.KeyAlt |= key.code == GLFW_KEY_LEFT_ALT || key.code == GLFW_KEY_RIGHT_ALT;
+    }
+  }
+
   /// After each frame.
   void end_frame() {
     --frames_left_;
@@ -269,6 +279,7 @@ void run_window(const std::filesystem::path& database, Dashboard& dashboard,
     }
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
+    events.hold_modifiers();
     ImGui::NewFrame();
     dashboard.draw(*snapshot);
     render(window);

@@ -61,9 +61,12 @@ void SnapshotWorker::Reading::look(Clock::time_point now) {
     ++worker_.commits_;
   }
   look_at_run();
-  const auto longest = std::max<Clock::duration>(750ms, 3 * cost_);
-  look_next_ = now + std::clamp<Clock::duration>(10 * cost_, look_every, longest);
+  // What somebody wished to see is no burden that comes again.
+  const auto cost = committed_ ? cost_ : Clock::duration();
+  const auto longest = std::max<Clock::duration>(750ms, 3 * cost);
+  look_next_ = now + std::clamp<Clock::duration>(10 * cost, look_every, longest);
   cost_ = {};
+  committed_ = change == DatabaseSource::Change::commits;
 }
 
 void SnapshotWorker::Reading::close() {

@@ -55,6 +55,7 @@ class SnapshotWorker::Reading {
   SampleRate rate_;
   Clock::time_point look_next_{};
   Clock::duration cost_{};  // of what was read since the last look
+  bool committed_ = false;  // which found that somebody had committed
   bool overview_old_ = true;
   bool samples_old_ = true;
   bool other_file_ = true;  // nothing that was read before can be used
