@@ -90,7 +90,9 @@ json explain_choices(plugin::Registry& registry, plugin::Model& model,
     }
     request.top_alternatives = top_alternatives;
     const auto choices = decode::choices(model, arm, request);
-    return {{"noise", choices.drawn}, {"tokens", to_json(model, choices.at)}};
+    // That noise would have led here, too, says nothing of a strategy that draws none.
+    const bool drawn = choices.drawn && arm.strategy.needs().stochastic;
+    return {{"noise", drawn}, {"tokens", to_json(model, choices.at)}};
   } catch (const Error& error) {
     return {{"problem", error.what()}};
   } catch (const json::exception&) {

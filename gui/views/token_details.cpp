@@ -113,8 +113,7 @@ void draw_token_details(ViewContext& context, const storage::SampleRecord& sampl
     ImGui::Text("the strategy kept %llu tokens, %.2f %% of the mass",
                 static_cast<unsigned long long>(choice->kept), 100 * choice->kept_mass);
     if (context.snapshot.attention->noisy) {
-      ImGui::SameLine();
-      ImGui::TextDisabled("  and took the greatest log p kept + noise");
+      ImGui::TextDisabled("and took the greatest log p kept + noise");
     }
   } else {
     ImGui::TextDisabled("\"attention\" computes again what was kept, cut and drawn");
