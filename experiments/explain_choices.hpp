@@ -1,4 +1,5 @@
-/// What a stored sample's strategy kept, cut and drew, computed again from the trial's settings.
+/// What a stored sample's strategy kept, cut and drew, and how its search went, computed again from
+/// the trial's settings.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,5 +17,11 @@ namespace trellis::experiments {
 nlohmann::json explain_choices(plugin::Registry& registry, plugin::Model& model,
                                const storage::TrialRow& trial, const storage::SampleRecord& sample,
                                std::size_t top_alternatives);
+
+/// How the stored sample's search came to it: {"nodes": [{"parent": place in this list or null,
+/// "text", "probability", "score", "fate": "passed", "dropped", "finished" or "output"}]}. Null for
+/// strategies that keep one hypothesis. {"problem": one line} where it cannot be computed again.
+nlohmann::json explain_search(plugin::Registry& registry, plugin::Model& model,
+                              const storage::TrialRow& trial, const storage::SampleRecord& sample);
 
 }  // namespace trellis::experiments

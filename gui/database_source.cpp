@@ -6,16 +6,16 @@
 
 namespace trellis::gui {
 
-bool DatabaseSource::refresh() {
+DatabaseSource::Change DatabaseSource::refresh() {
   if (reader_ && identity() == identity_) {
     const auto version = reader_->data_version();
-    return std::exchange(version_, version) != version;
+    return std::exchange(version_, version) != version ? Change::commits : Change::none;
   }
   reader_.reset();
   reader_ = storage::Reader::open(path_);
   identity_ = identity();
   version_ = reader_->data_version();
-  return true;
+  return Change::other_file;
 }
 
 std::optional<DatabaseSource::FileIdentity> DatabaseSource::identity() const {

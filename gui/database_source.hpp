@@ -17,9 +17,13 @@ class DatabaseSource {
  public:
   explicit DatabaseSource(std::filesystem::path path) : path_(std::move(path)) {}
 
-  /// True when everything must be read again: somebody has committed, or it is another file. Throws
-  /// Error when it cannot be read.
-  bool refresh();
+  enum class Change {
+    none,
+    commits,     ///< somebody has committed
+    other_file,  ///< or it was closed in between: nothing that was read before can be relied on
+  };
+  /// Throws Error when it cannot be read.
+  Change refresh();
   void close() { reader_.reset(); }
   /// After a refresh.
   storage::Reader& reader() { return *reader_; }

@@ -44,6 +44,34 @@ void add_choices(const nlohmann::json& json, Attention& attention) {
   }
 }
 
+SearchToken::Fate fate_of(const std::string& name) {
+  if (name == "passed") return SearchToken::Fate::passed;
+  if (name == "finished") return SearchToken::Fate::finished;
+  if (name == "output") return SearchToken::Fate::output;
+  return SearchToken::Fate::dropped;
+}
+
+/// What a search kept and dropped; null in the answer where it keeps one hypothesis.
+void add_search(const nlohmann::json& json, Attention& attention) {
+  if (!json.is_object()) return;
+  attention.search_problem = json.value("problem", "");
+  if (!json.contains("nodes")) return;
+  for (const auto& node : json.at("nodes")) {
+    SearchToken token;
+    if (const auto& parent = node.at("parent"); !parent.is_null()) {
+      token.parent = parent.get<std::size_t>();
+      if (*token.parent >= attention.search.size()) {
+        throw Error(Fault::bad_data, "explain: a search's token stands before its parent");
+      }
+    }
+    token.text = node.at("text").get<std::string>();
+    token.probability = node.at("probability").get<double>();
+    token.score = node.at("score").is_number() ? node.at("score").get<double>() : 0;
+    token.fate = fate_of(node.at("fate").get<std::string>());
+    attention.search.push_back(std::move(token));
+  }
+}
+
 }  // namespace
 
 Attention attention_from(const nlohmann::json& json) {
@@ -67,6 +95,7 @@ Attention attention_from(const nlohmann::json& json) {
       }
     }
     if (json.contains("choices")) add_choices(json.at("choices"), attention);
+    if (json.contains("search")) add_search(json.at("search"), attention);
     if (attention.maps.empty()) attention.problem = "This model shows no attention.";
   } catch (const nlohmann::json::exception& error) {
     throw Error(Fault::bad_data, std::string("explain: unexpected answer: ") + error.what());

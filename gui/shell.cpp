@@ -12,6 +12,8 @@
 #include <algorithm>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/error.hpp"
 #include "gui/fonts.hpp"
@@ -83,43 +85,96 @@ class Window {
   GLFWwindow* window_ = nullptr;
 };
 
-/// Calls back whatever happens, for the loop to draw.
-void count_events(GLFWwindow* window, int* frames_left) {
-  glfwSetWindowUserPointer(window, frames_left);
-  const auto wake = [](GLFWwindow* w) {
-    *static_cast<int*>(glfwGetWindowUserPointer(w)) = frames_after_event;
+/// What happened to the window since the last frame. ImGui sees a key only if it is down while a
+/// frame begins: one that went down and up in between is let go only after that frame.
+class Events {
+ public:
+  /// ImGui's backend has put its callbacks in place, where it has any; they are called by these.
+  explicit Events(GLFWwindow* window) : window_(window) {
+    glfwSetWindowUserPointer(window, this);
+    cursor_ = glfwSetCursorPosCallback(window, [](GLFWwindow* w, double x, double y) {
+      if (of(w).cursor_ != nullptr) of(w).cursor_(w, x, y);
+      of(w).wake();
+    });
+    button_ =
+        glfwSetMouseButtonCallback(window, [](GLFWwindow* w, int which, int action, int mods) {
+          if (of(w).button_ != nullptr) of(w).button_(w, which, action, mods);
+          of(w).wake();
+        });
+    scroll_ = glfwSetScrollCallback(window, [](GLFWwindow* w, double x, double y) {
+      if (of(w).scroll_ != nullptr) of(w).scroll_(w, x, y);
+      of(w).wake();
+    });
+    key_ = glfwSetKeyCallback(window, [](GLFWwindow* w, int code, int scan, int action, int mods) {
+      of(w).take({code, scan, action, mods});
+      of(w).wake();
+    });
+    character_ = glfwSetCharCallback(window, [](GLFWwindow* w, unsigned int code) {
+      if (of(w).character_ != nullptr) of(w).character_(w, code);
+      of(w).wake();
+    });
+    glfwSetFramebufferSizeCallback(window, [](GLFWwindow* w, int, int) { of(w).wake(); });
+    glfwSetWindowRefreshCallback(window, [](GLFWwindow* w) { of(w).wake(); });
+  }
+
+  /// Frames are to be drawn.
+  void wake() { frames_left_ = frames_after_event; }
+  bool due() const { return frames_left_ > 0; }
+
+  /// Before each frame, after the backend: it asks for the modifiers as they are now.
+  void hold_modifiers() const {
+    auto& io = ImGui::GetIO();
+    for (const auto& key : late_) {
+      io.KeyCtrl |= key.code == GLFW_KEY_LEFT_CONTROL || key.code == GLFW_KEY_RIGHT_CONTROL;
+      io.KeyShift |= key.code == GLFW_KEY_LEFT_SHIFT || key.code == GLFW_KEY_RIGHT_SHIFT;
+      io.KeyAlt |= key.code == GLFW_KEY_LEFT_ALT || key.code == GLFW_KEY_RIGHT_ALT;
+    }
+  }
+
+  /// After each frame.
+  void end_frame() {
+    --frames_left_;
+    pressed_.clear();
+    for (const auto& key : std::exchange(late_, {})) {
+      pass_on(key);
+      wake();
+    }
+  }
+
+ private:
+  struct Key {
+    int code, scan, action, mods;
   };
-  // ImGui's backend has put its callbacks in place and is called by these.
-  static GLFWcursorposfun cursor = nullptr;
-  static GLFWmousebuttonfun button = nullptr;
-  static GLFWscrollfun scroll = nullptr;
-  static GLFWkeyfun key = nullptr;
-  static GLFWcharfun character = nullptr;
-  static void (*wake_up)(GLFWwindow*) = nullptr;
-  wake_up = wake;
-  cursor = glfwSetCursorPosCallback(window, [](GLFWwindow* w, double x, double y) {
-    if (cursor != nullptr) cursor(w, x, y);
-    wake_up(w);
-  });
-  button = glfwSetMouseButtonCallback(window, [](GLFWwindow* w, int which, int action, int mods) {
-    if (button != nullptr) button(w, which, action, mods);
-    wake_up(w);
-  });
-  scroll = glfwSetScrollCallback(window, [](GLFWwindow* w, double x, double y) {
-    if (scroll != nullptr) scroll(w, x, y);
-    wake_up(w);
-  });
-  key = glfwSetKeyCallback(window, [](GLFWwindow* w, int code, int scan, int action, int mods) {
-    if (key != nullptr) key(w, code, scan, action, mods);
-    wake_up(w);
-  });
-  character = glfwSetCharCallback(window, [](GLFWwindow* w, unsigned int code) {
-    if (character != nullptr) character(w, code);
-    wake_up(w);
-  });
-  glfwSetFramebufferSizeCallback(window, [](GLFWwindow* w, int, int) { wake_up(w); });
-  glfwSetWindowRefreshCallback(window, [](GLFWwindow* w) { wake_up(w); });
-}
+
+  static Events& of(GLFWwindow* window) {
+    return *static_cast<Events*>(glfwGetWindowUserPointer(window));
+  }
+
+  void take(const Key& key) {
+    if (key.action == GLFW_PRESS) pressed_.push_back(key.code);
+    const bool just_pressed = std::ranges::find(pressed_, key.code) != pressed_.end();
+    // In their order: the key that Ctrl or Alt was held for is still down when they are let go.
+    if (key.action == GLFW_RELEASE && (just_pressed || !late_.empty())) {
+      late_.push_back(key);
+    } else {
+      pass_on(key);
+    }
+  }
+
+  void pass_on(const Key& key) const {
+    if (key_ != nullptr) key_(window_, key.code, key.scan, key.action, key.mods);
+  }
+
+  GLFWwindow* window_;
+  int frames_left_ = frames_after_event;
+  std::vector<int> pressed_;
+  std::vector<Key> late_;
+  GLFWcursorposfun cursor_ = nullptr;
+  GLFWmousebuttonfun button_ = nullptr;
+  GLFWscrollfun scroll_ = nullptr;
+  GLFWkeyfun key_ = nullptr;
+  GLFWcharfun character_ = nullptr;
+};
 
 /// A name that is not taken: DATABASE.leaderboard.png, DATABASE.leaderboard-2.png …
 std::filesystem::path free_name(const std::filesystem::path& database, Screen screen,
@@ -192,27 +247,25 @@ void run_window(const std::filesystem::path& database, Dashboard& dashboard,
   const Window window;
   // Before the worker ends, no callback may reach GLFW any more: it is destroyed first.
   SnapshotWorker worker(database, commands, [] { glfwPostEmptyEvent(); });
-  int frames_left = frames_after_event;
-  count_events(window.get(), &frames_left);
+  Events events(window.get());
   Fonts fonts;
   float font_size = 0;
   std::shared_ptr<const CharacterSet> characters;
   std::shared_ptr<const Snapshot> shown;
   while (glfwWindowShouldClose(window.get()) == GLFW_FALSE) {
-    if (frames_left > 0) {
+    if (events.due()) {
       glfwPollEvents();
     } else {
       glfwWaitEventsTimeout(longest_sleep);
-      if (ImGui::GetIO().WantTextInput) frames_left = 1;
+      if (ImGui::GetIO().WantTextInput) events.wake();
     }
     auto snapshot = worker.snapshot();
     if (const auto ending = runs.take_ending(); !ending.empty()) {
       dashboard.tell(ending);
-      frames_left = std::max(frames_left, frames_after_event);
+      events.wake();
     }
-    if (snapshot != shown) frames_left = std::max(frames_left, frames_after_event);
-    if (frames_left == 0) continue;
-    --frames_left;
+    if (snapshot != shown) events.wake();
+    if (!events.due()) continue;
     shown = snapshot;
     const float wanted = base_font_size * window.scale();
     if (wanted != font_size || snapshot->characters != characters) {
@@ -226,6 +279,7 @@ void run_window(const std::filesystem::path& database, Dashboard& dashboard,
     }
     ImGui_ImplOpenGL3_NewFrame();
     ImGui_ImplGlfw_NewFrame();
+    events.hold_modifiers();
     ImGui::NewFrame();
     dashboard.draw(*snapshot);
     render(window);
@@ -233,8 +287,9 @@ void run_window(const std::filesystem::path& database, Dashboard& dashboard,
     for (auto& annotation : dashboard.take_annotations()) worker.annotate(std::move(annotation));
     for (const auto& request : dashboard.take_requests()) {
       fulfil(request, database, *snapshot, dashboard, runs, window.get());
-      frames_left = frames_after_event;
+      events.wake();
     }
+    events.end_frame();
   }
 }
 

@@ -51,6 +51,9 @@ struct RunState {
 /// All samples of one trial, by example and sample index.
 struct TrialSamples {
   std::string trial;
+  /// Its status, and the values over all its samples: where these change, all is read again.
+  std::vector<double> scored;
+  std::int64_t newest = 0;  ///< the greatest key of `rows`
   std::vector<storage::SampleRow> rows;
   /// By metric, one value a row; not-a-number where the metric gives none.
   std::map<std::string, std::vector<double>> metrics;
@@ -119,7 +122,18 @@ struct TokenChoice {
   std::vector<ChoiceAlternative> alternatives;  ///< the model's most probable first
 };
 
-/// What the model looked at while it wrote one sample, computed again on request.
+/// One token that a search kept alive after those of its parents.
+struct SearchToken {
+  enum class Fate { passed, dropped, finished, output };
+  std::optional<std::size_t> parent;  ///< its place in the list, before this one
+  std::string text;
+  double probability = 0;  ///< the model's
+  double score = 0;        ///< the strategy's own, of the hypothesis that ended here
+  Fate fate = Fate::dropped;
+};
+
+/// What the model looked at while it wrote one sample, and how the search went; computed again on
+/// request.
 struct Attention {
   std::string trial;
   std::uint64_t example_index = 0;
@@ -131,7 +145,9 @@ struct Attention {
   std::vector<AttentionMap> maps;
   std::vector<TokenChoice> choices;  ///< one an output token; empty where they cannot be told
   bool noisy = false;                ///< the strategy draws the noise
-  std::string problem;               ///< why there is none, in one line
+  std::vector<SearchToken> search;   ///< empty where the strategy keeps one hypothesis only
+  std::string search_problem;        ///< why there is none although it keeps several
+  std::string problem;               ///< why there are no maps, in one line
 };
 
 /// A tag put on or taken off.

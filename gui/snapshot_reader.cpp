@@ -5,25 +5,90 @@
 #include <limits>
 
 #include "core/error.hpp"
+#include "gui/view_models/selection.hpp"
 
 namespace trellis::gui {
 namespace {
 
 constexpr std::size_t most_answer_rows = 10'000;
 
-std::shared_ptr<const TrialSamples> read_trial(storage::Reader& reader, const std::string& trial) {
-  auto samples = std::make_shared<TrialSamples>();
-  samples->trial = trial;
-  samples->rows = reader.sample_rows(trial);
-  const auto rows = samples->rows.size();
-  for (const auto& value : reader.sample_values(trial)) {
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
+
+/// What changes when samples that are there already get other values.
+std::vector<double> scored(const storage::TrialRow* trial) {
+  std::vector<double> values;
+  if (trial == nullptr) return values;
+  values.push_back(static_cast<double>(trial->status));
+  for (const auto& [name, metric] : trial->metrics) {
+    values.push_back(metric.value.value_or(0));
+    values.push_back(static_cast<double>(metric.n));
+  }
+  return values;
+}
+
+/// Whether nothing but more samples can have come since.
+bool has_only_grown(const TrialSamples& samples, const Overview& overview) {
+  const auto* trial = find_trial(overview, samples.trial);
+  return trial != nullptr && samples.scored == scored(trial) &&
+         samples.rows.size() <= trial->stored_samples;
+}
+
+/// The samples that were stored after those of a key, all for 0.
+TrialSamples read_trial(storage::Reader& reader, const std::string& trial, std::int64_t after) {
+  TrialSamples samples;
+  samples.trial = trial;
+  samples.newest = after;
+  samples.rows = reader.sample_rows(trial, after);
+  const auto rows = samples.rows.size();
+  for (const auto& row : samples.rows) samples.newest = std::max(samples.newest, row.key);
+  for (const auto& value : reader.sample_values(trial, after)) {
     if (value.metric.empty()) continue;  // a sample without metrics
-    auto& column = samples->metrics[value.metric];
-    column.resize(rows, std::numeric_limits<double>::quiet_NaN());
+    auto& column = samples.metrics[value.metric];
+    column.resize(rows, none);
     // Samples that were committed between the two queries have values but no row yet.
     if (value.row < rows) column[value.row] = value.value;
   }
   return samples;
+}
+
+/// Both by example and sample index; of samples that are in both, that which was added.
+TrialSamples merged(const TrialSamples& before, const TrialSamples& added) {
+  TrialSamples both;
+  both.trial = before.trial;
+  both.newest = added.newest;
+  both.rows.reserve(before.rows.size() + added.rows.size());
+  for (const auto* part : {&before, &added}) {
+    for (const auto& [metric, values] : part->metrics) both.metrics[metric];
+  }
+  for (auto& [metric, values] : both.metrics) values.reserve(both.rows.capacity());
+  const auto take = [&](const TrialSamples& from, std::size_t at) {
+    both.rows.push_back(from.rows[at]);
+    for (auto& [metric, values] : both.metrics) {
+      const auto found = from.metrics.find(metric);
+      values.push_back(found != from.metrics.end() ? found->second[at] : none);
+    }
+  };
+  const auto place = [](const storage::SampleRow& row) {
+    return std::pair(row.example_index, row.sample_index);
+  };
+  std::size_t old = 0;
+  for (std::size_t i = 0; i < added.rows.size(); ++i) {
+    while (old < before.rows.size() && place(before.rows[old]) < place(added.rows[i])) {
+      take(before, old++);
+    }
+    if (old < before.rows.size() && place(before.rows[old]) == place(added.rows[i])) ++old;
+    take(added, i);
+  }
+  while (old < before.rows.size()) take(before, old++);
+  return both;
+}
+
+std::shared_ptr<const TrialSamples> find_samples(const PairedSamples* samples,
+                                                 const std::string& trial) {
+  if (samples == nullptr) return nullptr;
+  const auto found =
+      std::ranges::find(samples->trials, trial, [](const auto& list) { return list->trial; });
+  return found != samples->trials.end() ? *found : nullptr;
 }
 
 /// Steps through the rows of all trials together, by example and sample index.
@@ -60,15 +125,20 @@ std::vector<PairedRow> paired_rows(const PairedSamples& samples) {
   }
 }
 
-void add_examples(storage::Reader& reader, const std::string& trial,
+void add_examples(std::vector<storage::ExampleRow> more,
                   std::vector<storage::ExampleRow>& examples) {
-  std::vector<storage::ExampleRow> both;
-  auto more = reader.example_rows(trial);
-  std::set_union(std::make_move_iterator(examples.begin()), std::make_move_iterator(examples.end()),
-                 std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()),
-                 std::back_inserter(both),
-                 [](const auto& a, const auto& b) { return a.example_index < b.example_index; });
-  examples = std::move(both);
+  const auto by_index = [](const auto& a, const auto& b) {
+    return a.example_index < b.example_index;
+  };
+  const auto before = examples.size();
+  const bool behind = !examples.empty() && !more.empty() && by_index(examples.back(), more.front());
+  examples.insert(examples.end(), std::make_move_iterator(more.begin()),
+                  std::make_move_iterator(more.end()));
+  if (behind) return;
+  std::inplace_merge(examples.begin(), examples.begin() + static_cast<std::ptrdiff_t>(before),
+                     examples.end(), by_index);
+  const auto same = [](const auto& a, const auto& b) { return a.example_index == b.example_index; };
+  examples.erase(std::unique(examples.begin(), examples.end(), same), examples.end());
 }
 
 }  // namespace
@@ -93,18 +163,31 @@ Overview read_overview(storage::Reader& reader, const std::string& experiment) {
 }
 
 PairedSamples read_samples(storage::Reader& reader, const std::vector<std::string>& trials,
-                           const PairedSamples* before) {
+                           const PairedSamples* before, const Overview& overview, bool committed) {
+  // Examples are kept for all trials together: where one trial is read anew, so are they.
+  const bool all_known = std::ranges::all_of(trials, [&](const auto& trial) {
+    const auto known = find_samples(before, trial);
+    return known && (!committed || has_only_grown(*known, overview));
+  });
   PairedSamples samples;
   samples.wanted = trials;
+  if (all_known && before != nullptr) samples.examples = before->examples;
   for (const auto& trial : trials) {
-    std::shared_ptr<const TrialSamples> known;
-    if (before != nullptr) {
-      const auto found =
-          std::ranges::find(before->trials, trial, [](const auto& list) { return list->trial; });
-      if (found != before->trials.end()) known = *found;
+    auto known = committed && !all_known ? nullptr : find_samples(before, trial);
+    if (!known || committed) {
+      const auto after = known ? known->newest : 0;
+      auto read = read_trial(reader, trial, after);
+      if (known && !read.rows.empty()) {
+        add_examples(reader.example_rows(trial, after), samples.examples);
+        read = merged(*known, read);
+      }
+      if (!known || read.newest != after) {
+        read.scored = scored(find_trial(overview, trial));
+        known = std::make_shared<const TrialSamples>(std::move(read));
+      }
     }
-    samples.trials.push_back(known ? known : read_trial(reader, trial));
-    add_examples(reader, trial, samples.examples);
+    samples.trials.push_back(known);
+    if (!all_known) add_examples(reader.example_rows(trial), samples.examples);
   }
   samples.rows = paired_rows(samples);
   return samples;

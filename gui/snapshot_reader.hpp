@@ -12,9 +12,11 @@ namespace trellis::gui {
 /// `experiment` empty or unknown: the one that ran last. An empty database gives an empty overview.
 Overview read_overview(storage::Reader& reader, const std::string& experiment);
 
-/// `before` lends trials that need not be read again (null: none).
+/// `before` lends trials that need not be read again (null: none). Where somebody has `committed`
+/// since, what was added is read; all of it again where `overview` says that samples that were
+/// there have other values or are gone.
 PairedSamples read_samples(storage::Reader& reader, const std::vector<std::string>& trials,
-                           const PairedSamples* before);
+                           const PairedSamples* before, const Overview& overview, bool committed);
 
 SampleTokens read_tokens(storage::Reader& reader, const std::vector<std::string>& trials,
                          std::uint64_t example_index, std::uint32_t sample_index);

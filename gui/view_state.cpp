@@ -114,6 +114,7 @@ void for_each_field(State& state, Visit&& visit) {
   visit("attention", state.attention);
   visit("attention_kind", state.attention_kind);
   visit("tree", state.tree);
+  visit("beams", state.beams);
   visit("layer", state.layer);
   visit("head", state.head);
   visit("explore", state.explore);

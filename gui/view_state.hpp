@@ -50,11 +50,12 @@ struct ViewState {
   bool attention = false;
   std::string attention_kind;  ///< "self", "experts" …; empty: the main one
   bool tree = false;           ///< the tokens of all arms as one tree
+  bool beams = false;          ///< instead what the chosen arm's search kept and dropped
   std::size_t layer = 0;
   std::size_t head = 0;
   // Explore
   ExploreKind explore = ExploreKind::metrics;
-  std::string against;  ///< the metric on the y axis; empty: the task's second
+  std::string against;  ///< the metric on the y axis; empty: one of diversity
   std::string setting;  ///< the swept setting on the x axis; empty: the first
   // Curves
   CurveAxis axis = CurveAxis::steps;

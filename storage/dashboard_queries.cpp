@@ -123,27 +123,37 @@ std::int64_t Reader::data_version() {
       .front();
 }
 
-std::vector<SampleRow> Reader::sample_rows(const std::string& trial) {
+// A trial is found by its index; few new samples among all are found by their keys: the plus keeps
+// the index from being used there.
+std::vector<SampleRow> Reader::sample_rows(const std::string& trial, std::int64_t after) {
   return rows_of(
       implementation_->connection,
-      "SELECT example_index, sample_index, output, finish, token_count FROM samples "
-      "WHERE trial = ? ORDER BY example_index, sample_index",
-      [&](Query& query) { query.integer(implementation_->trial_key(trial)); },
+      after > 0 ? "SELECT example_index, sample_index, output, finish, token_count, sample "
+                  "FROM samples WHERE +trial = ? AND sample > ? "
+                  "ORDER BY example_index, sample_index"
+                : "SELECT example_index, sample_index, output, finish, token_count, sample "
+                  "FROM samples WHERE trial = ? AND +sample > ? "
+                  "ORDER BY example_index, sample_index",
+      [&](Query& query) { query.integer(implementation_->trial_key(trial)).integer(after); },
       [](const Query& query) {
-        return SampleRow{query.count_at(0), static_cast<std::uint32_t>(query.integer_at(1)),
-                         query.text_at(2), query.text_at(3), query.count_at(4)};
+        return SampleRow{
+            query.integer_at(5), query.count_at(0), static_cast<std::uint32_t>(query.integer_at(1)),
+            query.text_at(2),    query.text_at(3),  query.count_at(4)};
       });
 }
 
-std::vector<SampleValueRow> Reader::sample_values(const std::string& trial) {
+std::vector<SampleValueRow> Reader::sample_values(const std::string& trial, std::int64_t after) {
   std::int64_t sample = -1;
   std::uint64_t row = 0;
   return rows_of(
       implementation_->connection,
-      "SELECT samples.sample, metric, value FROM samples LEFT JOIN sample_metrics "
-      "ON sample_metrics.sample = samples.sample WHERE trial = ? "
-      "ORDER BY example_index, sample_index",
-      [&](Query& query) { query.integer(implementation_->trial_key(trial)); },
+      after > 0 ? "SELECT samples.sample, metric, value FROM samples LEFT JOIN sample_metrics "
+                  "ON sample_metrics.sample = samples.sample "
+                  "WHERE +trial = ? AND samples.sample > ? ORDER BY example_index, sample_index"
+                : "SELECT samples.sample, metric, value FROM samples LEFT JOIN sample_metrics "
+                  "ON sample_metrics.sample = samples.sample "
+                  "WHERE trial = ? AND +samples.sample > ? ORDER BY example_index, sample_index",
+      [&](Query& query) { query.integer(implementation_->trial_key(trial)).integer(after); },
       [&](const Query& query) {
         if (sample != -1 && query.integer_at(0) != sample) ++row;
         sample = query.integer_at(0);
@@ -151,13 +161,16 @@ std::vector<SampleValueRow> Reader::sample_values(const std::string& trial) {
       });
 }
 
-std::vector<ExampleRow> Reader::example_rows(const std::string& trial) {
+std::vector<ExampleRow> Reader::example_rows(const std::string& trial, std::int64_t after) {
   return rows_of(
       implementation_->connection,
-      "SELECT example_index, example_id, source, prefix, reference_list FROM samples "
-      "JOIN examples ON examples.example = samples.example WHERE trial = ? "
-      "GROUP BY example_index ORDER BY example_index",
-      [&](Query& query) { query.integer(implementation_->trial_key(trial)); },
+      after > 0 ? "SELECT example_index, example_id, source, prefix, reference_list FROM samples "
+                  "JOIN examples ON examples.example = samples.example "
+                  "WHERE +trial = ? AND sample > ? GROUP BY example_index ORDER BY example_index"
+                : "SELECT example_index, example_id, source, prefix, reference_list FROM samples "
+                  "JOIN examples ON examples.example = samples.example "
+                  "WHERE trial = ? AND +sample > ? GROUP BY example_index ORDER BY example_index",
+      [&](Query& query) { query.integer(implementation_->trial_key(trial)).integer(after); },
       [](const Query& query) {
         return ExampleRow{query.count_at(0), query.text_at(1), query.text_at(2), query.text_at(3),
                           query.json_at(4).get<std::vector<std::string>>()};

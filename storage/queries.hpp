@@ -57,6 +57,7 @@ struct ExampleRow {
 
 /// A sample as a list of many shows it: without its example, tokens and metrics.
 struct SampleRow {
+  std::int64_t key = 0;  ///< greater than that of any sample that was stored before
   std::uint64_t example_index = 0;
   std::uint32_t sample_index = 0;
   std::string output;
@@ -124,12 +125,12 @@ class Reader {
 
   /// Another number whenever somebody else has committed.
   std::int64_t data_version();
-  /// All samples of a trial by example and sample index.
-  std::vector<SampleRow> sample_rows(const std::string& trial);
-  /// Every metric of every sample of a trial, in the order of sample_rows.
-  std::vector<SampleValueRow> sample_values(const std::string& trial);
-  /// All examples of a trial by index.
-  std::vector<ExampleRow> example_rows(const std::string& trial);
+  /// Samples of a trial by example and sample index: all, or those of a key above `after`.
+  std::vector<SampleRow> sample_rows(const std::string& trial, std::int64_t after = 0);
+  /// Every metric of these samples, in the order of sample_rows.
+  std::vector<SampleValueRow> sample_values(const std::string& trial, std::int64_t after = 0);
+  /// The examples of these samples by index.
+  std::vector<ExampleRow> example_rows(const std::string& trial, std::int64_t after = 0);
   /// Answers one SELECT with at most `limit` rows. Throws Error(usage) for what is no SQL, is more
   /// than one statement, or would do anything but read the database, and Error(cancelled) once
   /// `cancelled` says so, which is asked many times a second.

@@ -293,7 +293,11 @@ class Generator {
       std::optional<Generation> result;
       tell(requests_[live.request].arm);
       try {
-        if (!live.sample->advance()) continue;
+        const bool over = live.sample->advance();
+        if (events_.on_hypotheses) {
+          events_.on_hypotheses(live.request, live.sample->hypotheses());
+        }
+        if (!over) continue;
         result = live.sample->take_result();
       } catch (const Error& error) {
         if (error.fault() == Fault::cancelled) throw;

@@ -120,6 +120,14 @@ struct GenerateTotals {
   double seconds = 0;
 };
 
+/// A hypothesis that a search goes on with or has finished.
+struct SearchHypothesis {
+  std::span<const std::int32_t> tokens;  ///< all since the prompt
+  double log_probability = 0;            ///< the model's, of its last token; nats
+  double score = 0;                      ///< the strategy's own
+  bool finished = false;
+};
+
 /// What may go wrong with one sample is reported with it; the others go on.
 struct GenerateFailure {
   std::size_t request = 0;
@@ -135,6 +143,10 @@ struct GenerateEvents {
   /// Each round, for each sample under way, the certain tokens of its first hypothesis, for showing
   /// text as it grows; with one hypothesis they only become more. May be empty.
   std::function<void(std::size_t request, std::span<const std::int32_t> tokens)> on_tokens;
+  /// After each answer of a sample's search, the last one included: what goes on, then all that was
+  /// finished so far, as far as the last token was judged. What goes on and is no beginning of
+  /// anything later was dropped. May be empty.
+  std::function<void(std::size_t request, std::span<const SearchHypothesis> hypotheses)> on_hypotheses;
   std::function<bool()> cancelled;  ///< may be empty
 };
 

@@ -371,6 +371,17 @@ void Sample::finish(Hypothesis& hypothesis, trellis_finish_reason reason) {
                        reason, hypothesis.number});
 }
 
+std::vector<SearchHypothesis> Sample::hypotheses() const {
+  std::vector<SearchHypothesis> all;
+  const auto add = [&](const auto& one, bool finished) {
+    if (one.tokens.empty() || !one.node->record) return;
+    all.push_back({one.tokens, one.node->record->log_probability, one.score, finished});
+  };
+  for (const auto& live : live_) add(live, false);
+  for (const auto& finished : finished_) add(finished, true);
+  return all;
+}
+
 Generation Sample::take_result() {
   const auto better = [](const Finished& a, const Finished& b) { return a.score > b.score; };
   std::stable_sort(finished_.begin(), finished_.end(), better);

@@ -84,6 +84,9 @@ class Sample {
   /// Returns true when the search is over. Throws Error when the strategy breaks its contract or
   /// the model gave logits that nothing can be chosen from.
   bool advance();
+  /// What the search goes on with, then what it has finished; only what was judged. The tokens are
+  /// borrowed until the next change.
+  std::vector<SearchHypothesis> hypotheses() const;
   /// The best of what was finished. Call once, when the search is over.
   Generation take_result();
 

@@ -286,6 +286,7 @@ void explain(const CommandContext& context, ExplainArguments arguments) {
     if (stored) {
       out["choices"] = explain_choices(registry, model, stored->trial, stored->sample,
                                        arguments.request.top_alternatives);
+      out["search"] = explain_search(registry, model, stored->trial, stored->sample);
     }
     std::cout << out.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
     return;

@@ -65,7 +65,12 @@ std::vector<SettingRow> differing_settings(const Overview& overview,
     }
     const bool alike = std::ranges::all_of(
         row.values, [&](const auto& value) { return value == row.values.front(); });
-    if (!alike) rows.push_back(std::move(row));
+    const auto is_empty = [](const auto& value) {
+      return value.empty() || value == "[]" || value == "{}";
+    };
+    const bool told = name.ends_with(".version") ? std::ranges::none_of(row.values, is_empty)
+                                                 : !std::ranges::all_of(row.values, is_empty);
+    if (!alike && told) rows.push_back(std::move(row));
   }
   return rows;
 }

@@ -14,7 +14,8 @@ struct SettingRow {
   std::vector<std::string> values;  ///< one a trial; empty where it has none
 };
 
-/// Settings of models and strategies in which the trials are not all alike, by name.
+/// Settings of models and strategies in which the trials are not all alike, by name. Versions are
+/// told only of what all trials use, and empty lists of settings not at all.
 std::vector<SettingRow> differing_settings(const Overview& overview,
                                            const std::vector<std::string>& trials);
 

@@ -28,7 +28,9 @@ std::string range_of(const json& setting) {
                                                                   {"divides", "must divide"},
                                                                   {"at_most", "at most"}}) {
     if (!setting.contains(key)) continue;
-    const auto value = text_of(setting.at(key));
+    const auto& limit = setting.at(key);
+    const auto value =
+        limit.is_number_float() ? fmt::format("{:g}", limit.get<double>()) : text_of(limit);
     if (!value.empty()) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", words, value);
   }
   return text;
@@ -130,12 +132,16 @@ ConfigDraft without_empty(ConfigDraft draft) {
   return draft;
 }
 
-ConfigDraft fresh_draft(const ConfigForms& forms) {
+ConfigDraft fresh_draft(const ConfigForms& forms, const std::vector<std::string>& like) {
   ConfigDraft draft = {{"experiment", "", {}}};
   for (const auto* kind : {"task", "model", "strategy"}) {
     const auto ids = forms.ids(kind);
-    const bool greedy = forms.find(kind, "greedy") != nullptr;
-    draft.push_back({kind, greedy ? "greedy" : ids.empty() ? "" : ids.front(), {}});
+    auto plugin = ids.empty() ? std::string() : ids.front();
+    if (forms.find(kind, "greedy") != nullptr) plugin = "greedy";
+    const auto known =
+        std::ranges::find_if(like, [&](const auto& id) { return forms.find(kind, id) != nullptr; });
+    if (known != like.end()) plugin = *known;
+    draft.push_back({kind, plugin, {}});
   }
   return draft;
 }

@@ -57,8 +57,9 @@ using ConfigDraft = std::vector<DraftTable>;
 /// The same without keys whose values are empty: what the TOML is made of.
 ConfigDraft without_empty(ConfigDraft draft);
 
-/// A name, and the first task, model and strategy there are.
-ConfigDraft fresh_draft(const ConfigForms& forms);
+/// A name, a task, a model and a strategy: of each kind the first of `like` that there is, else
+/// greedy, else the first there is.
+ConfigDraft fresh_draft(const ConfigForms& forms, const std::vector<std::string>& like = {});
 
 /// Which table's key a line is about; the key is empty for the table's own line.
 struct DraftPlace {

@@ -58,6 +58,22 @@ reports::Comparison stored_values(const Overview& overview) {
   return comparison;
 }
 
+std::string metric_against(const reports::TaskTable& table, const std::string& name) {
+  const auto family = [](std::string_view metric) {
+    return metric.substr(0, metric.find_first_of("_+"));
+  };
+  std::string other;
+  for (const auto& column : table.columns) {
+    if (family(column.name) == family(name)) continue;
+    if (family(column.name) == "distinct" && column.name != "distinct_1") return column.name;
+    if (other.empty()) other = column.name;
+  }
+  if (!other.empty()) return other;
+  const auto found =
+      std::ranges::find_if(table.columns, [&](const auto& column) { return column.name != name; });
+  return found != table.columns.end() ? found->name : name;
+}
+
 std::size_t column_of(const reports::TaskTable& table, const std::string& metric) {
   const auto found =
       std::ranges::find(table.columns, metric, [](const auto& column) { return column.name; });

@@ -27,6 +27,10 @@ struct Pivot {
 };
 Pivot pivot_of(const reports::TaskTable& table);
 
+/// A metric to see `name` against: one of diversity where there is one, else the first that is no
+/// variant of it ("bleu_lowercase" of "bleu"), else any.
+std::string metric_against(const reports::TaskTable& table, const std::string& name);
+
 /// The place of a metric; the number of columns when there is none of that name.
 std::size_t column_of(const reports::TaskTable& table, const std::string& metric);
 

@@ -103,6 +103,14 @@ std::string chosen_criterion(const ViewState& state) {
   return state.criterion.empty() ? "overall" : state.criterion;
 }
 
+const Attention* chosen_attention(const Snapshot& snapshot, const ViewState& state) {
+  const auto& seen = snapshot.attention;
+  const bool current = seen && state.arm < state.trials.size() &&
+                       seen->trial == state.trials[state.arm] &&
+                       seen->example_index == state.example && seen->sample_index == state.sample;
+  return current ? seen.get() : nullptr;
+}
+
 Wish wish_of(const Snapshot& snapshot, const ViewState& state, const std::string& rater,
              std::uint64_t sql_asked) {
   Wish wish;
@@ -122,7 +130,8 @@ Wish wish_of(const Snapshot& snapshot, const ViewState& state, const std::string
   wish.tokens = inside && !wish.trials.empty();
   wish.example_index = state.example;
   wish.sample_index = static_cast<std::uint32_t>(state.sample);
-  if (state.screen == Screen::tokens && state.attention && state.arm < wish.trials.size()) {
+  const bool computed = state.attention || state.beams;
+  if (state.screen == Screen::tokens && computed && state.arm < wish.trials.size()) {
     wish.attention_of = wish.trials[state.arm];
   }
   wish.rating = state.screen == Screen::rate;

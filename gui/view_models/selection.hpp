@@ -37,6 +37,9 @@ void toggle_trial(const std::string& trial, ViewState& state);
 /// What outputs are rated by: the state's criterion, or "overall".
 std::string chosen_criterion(const ViewState& state);
 
+/// What was computed again of the chosen arm's sample; null where it is not there (yet).
+const Attention* chosen_attention(const Snapshot& snapshot, const ViewState& state);
+
 /// What the worker must read for this state and this rater.
 Wish wish_of(const Snapshot& snapshot, const ViewState& state, const std::string& rater,
              std::uint64_t sql_asked);

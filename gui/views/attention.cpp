@@ -85,17 +85,14 @@ void draw_maps(ViewContext& context, const Attention& attention) {
 }  // namespace
 
 void draw_attention(ViewContext& context) {
-  const auto& attention = context.snapshot.attention;
+  const auto* attention = chosen_attention(context.snapshot, context.state);
   const auto& state = context.state;
   const auto* overview = context.snapshot.overview.get();
-  const bool current =
-      attention && state.arm < state.trials.size() && attention->trial == state.trials[state.arm] &&
-      attention->example_index == state.example && attention->sample_index == state.sample;
   if (overview != nullptr && state.arm < state.trials.size()) {
     text_line(trial_name(*overview, state.trials[state.arm]),
               series_colour(context.theme, state.arm));
   }
-  if (!current) {
+  if (attention == nullptr) {
     ImGui::TextDisabled("The model reads this sample again …");
   } else if (!attention->problem.empty()) {
     text_wrapped(attention->problem);

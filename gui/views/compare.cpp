@@ -13,11 +13,12 @@ namespace trellis::gui {
 namespace {
 
 constexpr auto table_flags = ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerH |
-                             ImGuiTableFlags_Resizable | ImGuiTableFlags_SizingFixedFit;
+                             ImGuiTableFlags_Resizable | ImGuiTableFlags_SizingFixedFit |
+                             ImGuiTableFlags_PadOuterX;
 
 void headers(ViewContext& context, const char* first, const std::vector<std::string>& trials) {
   const float em = ImGui::GetFontSize();
-  ImGui::TableSetupColumn(first, 0, 14 * em);
+  ImGui::TableSetupColumn(first, 0, 19 * em);
   for (const auto& trial : trials) {
     ImGui::TableSetupColumn(trial_name(*context.snapshot.overview, trial).c_str(), 0, 18 * em);
   }
@@ -125,6 +126,7 @@ void draw_compare(ViewContext& context) {
     return;
   }
   ImGui::BeginChild("compare", {0, 0}, false, ImGuiWindowFlags_HorizontalScrollbar);
+  ImGui::TextDisabled("Differences are to the leaderboard's baseline; a count opens its samples.");
   const auto trials = context.state.trials;
   draw_wins(context, *snapshot.samples);
   ImGui::Spacing();

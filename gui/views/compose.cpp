@@ -208,6 +208,15 @@ void draw_buttons(ViewContext& context, const ConfigForms& forms) {
   }
 }
 
+/// What the experiment that is shown is made of: the next one is likely to be of the same.
+std::vector<std::string> plugins_of(const Overview* overview) {
+  std::vector<std::string> plugins;
+  if (overview == nullptr) return plugins;
+  for (const auto& task : overview->tasks) plugins.push_back(task.plugin);
+  for (const auto& model : overview->models) plugins.push_back(model.record.plugin);
+  return plugins;
+}
+
 }  // namespace
 
 void draw_compose(ViewContext& context) {
@@ -219,7 +228,9 @@ void draw_compose(ViewContext& context) {
     if (forms) text_line(forms->problem, context.theme.bad);
     return;
   }
-  if (composing.draft.empty()) composing.draft = fresh_draft(*forms);
+  if (composing.draft.empty()) {
+    composing.draft = fresh_draft(*forms, plugins_of(context.snapshot.overview.get()));
+  }
   draw_buttons(context, *forms);
   if (const auto* check = current_check(context)) {
     for (const auto& problem : check->problems) {

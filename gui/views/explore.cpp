@@ -102,9 +102,8 @@ void draw_explore(ViewContext& context) {
   std::vector<std::string> metrics;
   for (const auto& column : table->columns) metrics.push_back(column.name);
   auto x_name = chosen_metric(context.snapshot, state);
-  auto y_name = column_of(*table, state.against) < metrics.size()
-                    ? state.against
-                    : metrics[std::min<std::size_t>(1, metrics.size() - 1)];
+  auto y_name = column_of(*table, state.against) < metrics.size() ? state.against
+                                                                  : metric_against(*table, x_name);
   if (choice(context, "x", metrics, x_name, 12)) {
     state.metric = x_name;
     context.memory.explore = {};

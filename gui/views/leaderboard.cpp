@@ -12,7 +12,7 @@
 namespace trellis::gui {
 namespace {
 
-constexpr int first_metric = 3;           // after model, strategy, and the plot of intervals
+constexpr int first_metric = 5;  // after model, strategy, the plot of intervals, group and n
 constexpr std::size_t most_columns = 58;  // ImGui 1.86 holds 64
 
 std::string direction_of(const reports::MetricColumn& column) {
@@ -104,7 +104,8 @@ void draw_cell(ViewContext& context, const reports::TaskTable& table, std::size_
   const auto& theme = context.theme;
   if (shaded) {
     if (const auto share = standing(table, row, column)) {
-      const auto fill = with_alpha(theme.accent, 0.05F + 0.4F * static_cast<float>(*share));
+      const auto fill = with_alpha(cell.best ? theme.good : theme.accent,
+                                   0.05F + 0.35F * static_cast<float>(*share));
       ImGui::TableSetBgColor(ImGuiTableBgTarget_CellBg, fill);
     }
   }
@@ -117,7 +118,8 @@ void draw_cell(ViewContext& context, const reports::TaskTable& table, std::size_
   mark(context, fmt::format("cell/{}/{}/{}", arm.model, arm.strategy, definition.name));
   if (ImGui::IsItemHovered()) explain(definition, cell);
   ImGui::SetCursorPos(cursor);
-  text_right(reports::format_cell(cell, definition.decimals), cell.best ? theme.good : theme.text);
+  text_right(reports::format_cell(cell, definition.decimals),
+             cell.best && !shaded ? theme.good : theme.text);
   ImGui::PopID();
 }
 
@@ -129,7 +131,15 @@ void draw_headers(ViewContext& context, const reports::TaskTable& table, std::si
   ImGui::TableSetColumnIndex(1);
   ImGui::TableHeader("strategy");
   ImGui::TableSetColumnIndex(2);
-  text_line(chosen_metric(context.snapshot, state) + ", 95 % interval", context.theme.faint);
+  text_line("95 % interval", context.theme.faint);
+  ImGui::TableSetColumnIndex(3);
+  text_line("group", context.theme.faint);
+  if (ImGui::IsItemHovered() && !table.columns.empty()) {
+    ImGui::SetTooltip("Arms that share a letter do not differ in %s, as far as tests can tell",
+                      table.columns.front().name.c_str());
+  }
+  ImGui::TableSetColumnIndex(4);
+  text_right("n", context.theme.faint);
   for (std::size_t column = 0; column < columns; ++column) {
     ImGui::TableSetColumnIndex(first_metric + static_cast<int>(column));
     const auto& definition = table.columns[column];
@@ -139,7 +149,11 @@ void draw_headers(ViewContext& context, const reports::TaskTable& table, std::si
     const bool chosen = definition.name == chosen_metric(context.snapshot, state);
     ImGui::PushID(static_cast<int>(column));
     ImGui::PushStyleColor(ImGuiCol_Text, chosen ? context.theme.accent : context.theme.text);
-    if (ImGui::Selectable(label.c_str())) {
+    // Over its numbers, which stand at the right.
+    ImGui::PushStyleVar(ImGuiStyleVar_SelectableTextAlign, {1, 0});
+    const bool clicked = ImGui::Selectable(label.c_str());
+    ImGui::PopStyleVar();
+    if (clicked) {
       // The better end first, then the other, then the config's order.
       const bool better_first = !definition.higher_is_better.value_or(true);
       if (!sorted) {
@@ -167,12 +181,17 @@ void draw_rows(ViewContext& context, const reports::TaskTable& table) {
   const float em = ImGui::GetFontSize();
   const auto flags = ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerH |
                      ImGuiTableFlags_ScrollX | ImGuiTableFlags_ScrollY | ImGuiTableFlags_Resizable |
-                     ImGuiTableFlags_Hideable | ImGuiTableFlags_SizingFixedFit;
+                     ImGuiTableFlags_Hideable | ImGuiTableFlags_SizingFixedFit |
+                     ImGuiTableFlags_PadOuterX;
   if (!ImGui::BeginTable("arms", first_metric + static_cast<int>(columns), flags)) return;
   ImGui::TableSetupScrollFreeze(2, 1);
   ImGui::TableSetupColumn("model", 0, 8 * em);
   ImGui::TableSetupColumn("strategy", 0, 14 * em);
-  ImGui::TableSetupColumn("interval", 0, 11 * em);
+  ImGui::TableSetupColumn("interval", 0, 8.5F * em);
+  const bool grouped =
+      std::ranges::any_of(table.rows, [](const auto& row) { return !row.group.empty(); });
+  ImGui::TableSetupColumn("group", grouped ? 0 : ImGuiTableColumnFlags_Disabled, 3 * em);
+  ImGui::TableSetupColumn("n", 0, 2.5F * em);
   for (std::size_t column = 0; column < columns; ++column) {
     ImGui::TableSetupColumn(table.columns[column].name.c_str(), 0, 9 * em);
   }
@@ -194,6 +213,12 @@ void draw_rows(ViewContext& context, const reports::TaskTable& table) {
     }
     ImGui::TableSetColumnIndex(2);
     if (metric < table.columns.size()) draw_interval(table, row, metric, context.theme);
+    ImGui::TableSetColumnIndex(3);
+    text_line(arm.group);
+    ImGui::TableSetColumnIndex(4);
+    if (metric < table.columns.size()) {
+      text_right(std::to_string(arm.cells[metric].n), context.theme.faint);
+    }
     for (std::size_t column = 0; column < columns; ++column) {
       ImGui::TableSetColumnIndex(first_metric + static_cast<int>(column));
       draw_cell(context, table, row, column, column == metric);
@@ -246,7 +271,7 @@ void draw_controls(ViewContext& context, const reports::TaskTable& table) {
   mark(context, "pivot");
   ImGui::SameLine();
   ImGui::TextDisabled(
-      "±: half of the 95 %% interval   *: differs from the baseline (paired test, "
+      "green: best   ±: half of the 95 %% interval   *: differs from the baseline (paired test, "
       "Holm, p < 0.05)");
 }
 

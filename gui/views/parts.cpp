@@ -47,6 +47,27 @@ void text_right(std::string_view text, ImU32 colour) {
   ImGui::PopStyleColor();
 }
 
+void progress_bar(ViewContext& context, float share, std::string_view text, float width) {
+  const float em = ImGui::GetFontSize();
+  const auto low = ImGui::GetCursorScreenPos();
+  const float room = width > 0 ? width : ImGui::GetContentRegionAvail().x;
+  // Beside buttons as high as they are, in a table as high as a line.
+  const float padding = width > 0 ? ImGui::GetStyle().FramePadding.y : 0;
+  const ImVec2 high(low.x + room, low.y + ImGui::GetTextLineHeight() + 2 * padding);
+  auto& list = *ImGui::GetWindowDrawList();
+  const auto& theme = context.theme;
+  list.AddRectFilled(low, high, with_alpha(theme.accent, 0.1F), em / 5);
+  if (share > 0) {
+    const float end = low.x + room * std::clamp(share, 0.0F, 1.0F);
+    list.AddRectFilled(low, {end, high.y}, with_alpha(theme.accent, 0.4F), em / 5);
+  }
+  const float wide = ImGui::CalcTextSize(text.data(), text.data() + text.size()).x;
+  list.AddText({low.x + std::max(0.0F, (room - wide) / 2), low.y + padding}, theme.text,
+               text.data(), text.data() + text.size());
+  ImGui::Dummy({room, high.y - low.y});
+  ImGui::LogText("%.*s", static_cast<int>(text.size()), text.data());
+}
+
 std::string_view beginning_of(std::string_view text) {
   constexpr std::size_t most_bytes = 300;
   if (text.size() <= most_bytes) return text;

@@ -133,8 +133,8 @@ void take_keys(ViewContext& context, const RatingItems& items, std::size_t place
 void draw_progress(ViewContext& context, const RatingItems& items, std::size_t place) {
   const auto total = items.items.size();
   const float share = static_cast<float>(items.rated) / static_cast<float>(total);
-  ImGui::ProgressBar(share, {12 * ImGui::GetFontSize(), ImGui::GetFrameHeight()},
-                     fmt::format("{} of {} rated", items.rated, total).c_str());
+  progress_bar(context, share, fmt::format("{} of {} rated", items.rated, total),
+               12 * ImGui::GetFontSize());
   ImGui::SameLine();
   ImGui::Checkbox("reference", &context.memory.rating_reference);
   ImGui::SameLine();

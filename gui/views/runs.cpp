@@ -14,7 +14,17 @@ namespace trellis::gui {
 namespace {
 
 constexpr auto table_flags = ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerH |
-                             ImGuiTableFlags_Resizable | ImGuiTableFlags_ScrollY;
+                             ImGuiTableFlags_Resizable | ImGuiTableFlags_ScrollY |
+                             ImGuiTableFlags_PadOuterX;
+
+/// "2026-03-04 05:06" of "2026-03-04T05:06:07.890Z"; other texts as they are.
+std::string minute_of(std::string created) {
+  constexpr std::size_t length = 16;
+  if (created.size() < length || created[10] != 'T') return created;
+  created.resize(length);
+  created[10] = ' ';
+  return created + " UTC";
+}
 
 void draw_experiments(ViewContext& context, const Overview& overview) {
   const float em = ImGui::GetFontSize();
@@ -44,12 +54,11 @@ void draw_experiments(ViewContext& context, const Overview& overview) {
     text_line(row.name);
     ImGui::PopID();
     ImGui::TableSetColumnIndex(1);
-    text_line(row.created, context.theme.faint);
+    text_line(minute_of(row.created), context.theme.faint);
     ImGui::TableSetColumnIndex(2);
     const float share =
         row.trials == 0 ? 0 : static_cast<float>(row.trials_done) / static_cast<float>(row.trials);
-    ImGui::ProgressBar(share, {-1, ImGui::GetTextLineHeight()},
-                       fmt::format("{} of {}", row.trials_done, row.trials).c_str());
+    progress_bar(context, share, fmt::format("{} of {}", row.trials_done, row.trials));
     ImGui::TableSetColumnIndex(3);
     text_right(std::to_string(row.trials_failed),
                row.trials_failed > 0 ? context.theme.bad : context.theme.faint);
@@ -101,9 +110,8 @@ void draw_trial(ViewContext& context, const storage::TrialRow& trial,
                           ? 0
                           : static_cast<float>(trial.stored_samples) /
                                 static_cast<float>(trial.record.expected_samples);
-  ImGui::ProgressBar(
-      share, {-1, ImGui::GetTextLineHeight()},
-      fmt::format("{} of {}", trial.stored_samples, trial.record.expected_samples).c_str());
+  progress_bar(context, share,
+               fmt::format("{} of {}", trial.stored_samples, trial.record.expected_samples));
   ImGui::TableSetColumnIndex(7);
   text_line(fmt::format("{}", fmt::join(tags, ", ")), context.theme.accent);
   ImGui::TableSetColumnIndex(6);
@@ -232,7 +240,8 @@ void draw_runs(ViewContext& context) {
                            &context.state.trial_filter);
   mark(context, "trial_filter");
   const float room = ImGui::GetContentRegionAvail().y;
-  draw_trials(context, overview, room * 0.6F);
+  // What failed is read, what did not leaves its place to the trials.
+  draw_trials(context, overview, room * (overview.failures.empty() ? 0.7F : 0.55F));
   draw_facts(context, overview);
 }
 

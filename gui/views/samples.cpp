@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "gui/view_models/leaderboard.hpp"
 #include "gui/view_models/sample_filter.hpp"
 #include "gui/view_models/selection.hpp"
 #include "gui/views/views.hpp"
@@ -14,8 +15,17 @@
 namespace trellis::gui {
 namespace {
 
-std::string number(double value) {
-  return std::isnan(value) ? "–" : fmt::format("{:.4g}", value);
+/// A metric's value with as many decimals as all tables show.
+std::string number(double value, int decimals) {
+  return std::isnan(value) ? "–" : fmt::format("{:.{}f}", value, decimals);
+}
+
+int decimals_of(const ViewContext& context, const std::string& metric) {
+  const auto* table = chosen_table(context.snapshot, context.state);
+  const auto column = table == nullptr ? 0 : column_of(*table, metric);
+  constexpr int unknown = 4;
+  return table != nullptr && column < table->columns.size() ? table->columns[column].decimals
+                                                            : unknown;
 }
 
 void draw_filter(ViewContext& context, const SampleOrder& order) {
@@ -60,7 +70,7 @@ void choose(ViewState& state, const PairedSamples& samples, const PairedRow& row
 }
 
 void draw_row(ViewContext& context, const PairedSamples& samples, const PairedRow& row,
-              const std::string& metric) {
+              const std::string& metric, int decimals) {
   auto& state = context.state;
   const auto& example = samples.examples[row.example];
   ImGui::TableNextRow();
@@ -81,7 +91,7 @@ void draw_row(ViewContext& context, const PairedSamples& samples, const PairedRo
   int column = 2;
   for (std::size_t i = 0; i < samples.trials.size(); ++i) {
     ImGui::TableSetColumnIndex(column++);
-    text_right(number(metric_of(samples, row, i, metric)), context.theme.text);
+    text_right(number(metric_of(samples, row, i, metric), decimals), context.theme.text);
     ImGui::TableSetColumnIndex(column++);
     if (row.rows[i] == no_sample) {
       ImGui::TextDisabled("not there");
@@ -96,7 +106,10 @@ void draw_row(ViewContext& context, const PairedSamples& samples, const PairedRo
     const auto colour = std::isnan(difference) || difference == 0 ? context.theme.faint
                         : difference > 0                          ? context.theme.accent
                                                                   : context.theme.warning;
-    text_right(std::isnan(difference) ? "–" : fmt::format("{:+.4g}", difference), colour);
+    text_right(std::isnan(difference) ? "–"
+               : difference == 0      ? "0"
+                                      : fmt::format("{:+.{}f}", difference, decimals),
+               colour);
   }
 }
 
@@ -107,7 +120,7 @@ void draw_list(ViewContext& context, const SampleOrder& order, const std::string
   const int columns =
       2 + 2 * static_cast<int>(samples.trials.size()) + (samples.trials.size() > 1 ? 1 : 0);
   const auto flags = ImGuiTableFlags_RowBg | ImGuiTableFlags_ScrollY | ImGuiTableFlags_Resizable |
-                     ImGuiTableFlags_BordersInnerV;
+                     ImGuiTableFlags_BordersInnerV | ImGuiTableFlags_PadOuterX;
   if (!ImGui::BeginTable("samples", columns, flags, {0, height})) return;
   ImGui::TableSetupScrollFreeze(1, 1);
   ImGui::TableSetupColumn("example", ImGuiTableColumnFlags_WidthFixed, 4 * em);
@@ -123,6 +136,7 @@ void draw_list(ViewContext& context, const SampleOrder& order, const std::string
     ImGui::TableSetupColumn("2 − 1", ImGuiTableColumnFlags_WidthFixed, 4.5F * em);
   }
   ImGui::TableHeadersRow();
+  const int decimals = decimals_of(context, metric);
   ImGuiListClipper clipper;
   clipper.Begin(static_cast<int>(order.rows.size()));
   int chosen = -1;
@@ -136,7 +150,8 @@ void draw_list(ViewContext& context, const SampleOrder& order, const std::string
   while (clipper.Step()) {
     for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i) {
       ImGui::PushID(i);
-      draw_row(context, samples, samples.rows[order.rows[static_cast<std::size_t>(i)]], metric);
+      draw_row(context, samples, samples.rows[order.rows[static_cast<std::size_t>(i)]], metric,
+               decimals);
       ImGui::PopID();
     }
   }
@@ -174,8 +189,10 @@ void draw_output(ViewContext& context, const PairedSamples& samples, const Paire
                  std::size_t trial, const std::string& against, const std::string& metric) {
   const auto& list = *samples.trials[trial];
   const auto name = trial_name(*context.snapshot.overview, list.trial);
-  text_line(fmt::format("{}   {} {}", name, metric, number(metric_of(samples, row, trial, metric))),
-            series_colour(context.theme, trial));
+  text_line(
+      fmt::format("{}   {} {}", name, metric,
+                  number(metric_of(samples, row, trial, metric), decimals_of(context, metric))),
+      series_colour(context.theme, trial));
   if (row.rows[trial] == no_sample) {
     ImGui::TextDisabled("no sample stored");
     return;

@@ -16,7 +16,8 @@ void draw_table(ViewContext& context, const storage::QueryTable& table) {
   const auto columns = std::min(table.columns.size(), most_columns);
   if (columns == 0) return;
   const auto flags = ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerV |
-                     ImGuiTableFlags_ScrollX | ImGuiTableFlags_ScrollY | ImGuiTableFlags_Resizable;
+                     ImGuiTableFlags_ScrollX | ImGuiTableFlags_ScrollY | ImGuiTableFlags_Resizable |
+                     ImGuiTableFlags_PadOuterX;
   if (!ImGui::BeginTable("answer", static_cast<int>(columns), flags)) return;
   ImGui::TableSetupScrollFreeze(0, 1);
   const float em = ImGui::GetFontSize();
@@ -45,6 +46,41 @@ void draw_table(ViewContext& context, const storage::QueryTable& table) {
     }
   }
   ImGui::EndTable();
+}
+
+struct Example {
+  const char* question;
+  const char* sql;
+};
+constexpr Example examples[] = {
+    {"What are the best arms of each metric?",
+     "SELECT task, metric, model, strategy, value, low, high\nFROM leaderboard\n"
+     "WHERE place = 1\nORDER BY task, metric"},
+    {"Which examples are hardest?",
+     "SELECT task, metric, example_index, avg(value) AS mean\nFROM metric_view\n"
+     "WHERE metric = (SELECT metric FROM leaderboard WHERE is_main LIMIT 1)\n"
+     "GROUP BY task, example_index\nORDER BY mean\nLIMIT 50"},
+    {"Which tokens surprised the models most?",
+     "SELECT model, strategy, example_index, position, text, exp(log_probability) AS probability, "
+     "rank\nFROM token_view\nORDER BY log_probability\nLIMIT 50"},
+    {"How long are the outputs?",
+     "SELECT model, strategy, count(*) AS samples, avg(token_count) AS tokens,\n"
+     "       sum(finish = 'length') AS cut_off\nFROM sample_view\nGROUP BY model, strategy"},
+    {"Which tables and views are there?",
+     "SELECT type, name, sql FROM sqlite_master\nWHERE type IN ('table', 'view')\n"
+     "ORDER BY type DESC, name"}};
+
+/// For whoever comes here with nothing to ask yet.
+void draw_examples(ViewContext& context) {
+  ImGui::Spacing();
+  text_line("For example", context.theme.accent);
+  for (const auto& example : examples) {
+    if (ImGui::Selectable(example.question, false, 0, {28 * ImGui::GetFontSize(), 0})) {
+      context.state.sql = example.sql;
+      ++context.memory.sql_asked;
+    }
+    mark(context, fmt::format("example/{}", example.question));
+  }
 }
 
 }  // namespace
@@ -76,6 +112,7 @@ void draw_sql(ViewContext& context) {
   ImGui::TextDisabled(
       "Only SELECT. Views: leaderboard, sample_view, metric_view, token_view, "
       "curve_view, progress_view, sweep_view, failure_view");
+  if (state.sql.empty()) draw_examples(context);
 }
 
 }  // namespace trellis::gui

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <span>
 
+#include "gui/view_models/search_columns.hpp"
 #include "gui/view_models/selection.hpp"
 #include "gui/view_models/token_branches.hpp"
 #include "gui/view_models/tokens.hpp"
 #include "gui/views/views.hpp"
+#include "gui/widgets/search_lattice.hpp"
 #include "gui/widgets/token_strip.hpp"
 #include "gui/widgets/token_tree.hpp"
 
@@ -37,8 +39,15 @@ void draw_controls(ViewContext& context) {
   ImGui::Checkbox("attention", &state.attention);
   mark(context, "attention");
   ImGui::SameLine();
-  ImGui::Checkbox("tree", &state.tree);
+  if (ImGui::Checkbox("tree", &state.tree)) state.beams = false;
   mark(context, "tree");
+  if (ImGui::IsItemHovered()) ImGui::SetTooltip("The outputs of all trials as one tree");
+  ImGui::SameLine();
+  if (ImGui::Checkbox("beams", &state.beams)) state.tree = false;
+  mark(context, "beams");
+  if (ImGui::IsItemHovered()) {
+    ImGui::SetTooltip("All that the search kept, and what it dropped, computed again");
+  }
   ImGui::SameLine();
   const float em = ImGui::GetFontSize();
   const auto begin = ImGui::GetCursorScreenPos();
@@ -151,114 +160,99 @@ void draw_tree(ViewContext& context) {
   ImGui::EndChild();
 }
 
-void draw_share(double probability, ImU32 colour) {
-  const float em = ImGui::GetFontSize();
-  const auto at = ImGui::GetCursorScreenPos();
-  const float room = ImGui::GetContentRegionAvail().x;
-  ImGui::GetWindowDrawList()->AddRectFilled(
-      {at.x, at.y + em / 5},
-      {at.x + std::max(1.0F, room * static_cast<float>(probability)), at.y + em}, colour, em / 8);
-  ImGui::Dummy({1, em});
+std::string end_of(const SearchToken& token) {
+  if (token.fate == SearchToken::Fate::output) return fmt::format("output, {:.4f}", token.score);
+  if (token.fate == SearchToken::Fate::finished)
+    return fmt::format("finished, {:.4f}", token.score);
+  return fmt::format("dropped at {:.4f}", token.score);
 }
 
-void draw_number(double value, const char* format, ImU32 colour) {
-  if (std::isnan(value)) {
-    ImGui::TextDisabled("–");
-  } else {
-    ImGui::TextColored(ImGui::ColorConvertU32ToFloat4(colour), format, value);
+std::vector<std::vector<LatticeToken>> lattice_of(const ViewContext& context,
+                                                  std::span<const SearchToken> search,
+                                                  const SearchColumns& columns) {
+  const auto measure = context.state.colour == TokenColour::surprisal ? TokenColour::surprisal
+                                                                      : TokenColour::probability;
+  std::vector<std::size_t> rows(search.size());
+  std::vector<std::vector<LatticeToken>> lattice(columns.size());
+  for (std::size_t column = 0; column < columns.size(); ++column) {
+    for (const auto& place : columns[column]) {
+      const auto& token = search[place.token];
+      rows[place.token] = place.row;
+      storage::Token judged;
+      judged.log_probability = std::log(token.probability);
+      auto& shown = lattice[column].emplace_back();
+      shown.text = token.text;
+      if (token.parent) shown.parent = rows[*token.parent];
+      shown.fill = mixed(context.theme.panel, context.theme.bad,
+                         static_cast<float>(surprise_of(judged, measure)));
+      shown.on_path = place.to_output;
+      shown.faint = !place.to_end;
+      shown.chosen = place.to_output && column == context.state.token;
+      const bool ended =
+          token.fate == SearchToken::Fate::output || token.fate == SearchToken::Fate::finished;
+      if (ended) shown.label = end_of(token);
+    }
+  }
+  return lattice;
+}
+
+void draw_search_tooltip(const SearchToken& token) {
+  ImGui::BeginTooltip();
+  text_line(fmt::format("'{}'", token.text));
+  ImGui::Text("p = %.4f", token.probability);
+  if (token.fate != SearchToken::Fate::passed) text_line(end_of(token) + " (the strategy's score)");
+  ImGui::EndTooltip();
+}
+
+/// Which arm's search is shown.
+void choose_arm_of_beams(ViewContext& context) {
+  auto& state = context.state;
+  for (std::size_t arm = 0; arm < state.trials.size(); ++arm) {
+    if (arm > 0) ImGui::SameLine();
+    ImGui::PushID(static_cast<int>(arm));
+    const auto fill = with_alpha(context.theme.accent, arm == state.arm ? 0.35F : 0.08F);
+    ImGui::PushStyleColor(ImGuiCol_Button, fill);
+    ImGui::PushStyleColor(ImGuiCol_Text, series_colour(context.theme, arm));
+    if (ImGui::SmallButton(trial_name(*context.snapshot.overview, state.trials[arm]).c_str())) {
+      state.arm = arm;
+      state.token = 0;
+    }
+    ImGui::PopStyleColor(2);
+    mark(context, fmt::format("beams/{}", arm));
+    ImGui::PopID();
   }
 }
 
-/// The alternatives as stored, and where the sample was computed again what the strategy made of
-/// them: cut or kept, with which probability, and the noise.
-void draw_alternatives(ViewContext& context, const storage::Token& token, const TokenChoice* choice,
-                       bool noisy) {
-  const float em = ImGui::GetFontSize();
-  const int columns = choice == nullptr ? 4 : noisy ? 6 : 5;
-  if (!ImGui::BeginTable("alternatives", columns,
-                         ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingFixedFit)) {
+/// What the chosen arm's search kept, finished and dropped.
+void draw_beams(ViewContext& context) {
+  choose_arm_of_beams(context);
+  const auto* seen = chosen_attention(context.snapshot, context.state);
+  if (seen == nullptr) {
+    ImGui::TextDisabled("The search is made again …");
     return;
   }
-  ImGui::TableSetupColumn("token", 0, 9 * em);
-  ImGui::TableSetupColumn("p", 0, 4 * em);
-  ImGui::TableSetupColumn("mass", 0, 4 * em);
-  if (choice != nullptr) ImGui::TableSetupColumn("p kept", 0, 4 * em);
-  if (choice != nullptr && noisy) ImGui::TableSetupColumn("noise", 0, 4 * em);
-  ImGui::TableSetupColumn("##bar", ImGuiTableColumnFlags_WidthStretch);
-  ImGui::TableHeadersRow();
-  const auto stored = alternatives_of(token);
-  for (const auto& alternative : stored) {
-    const ChoiceAlternative* seen = nullptr;
-    for (std::size_t i = 0; choice != nullptr && i < choice->alternatives.size(); ++i) {
-      if (choice->alternatives[i].text == alternative.text) seen = &choice->alternatives[i];
-    }
-    const bool cut = seen != nullptr && !seen->kept;
-    const auto colour = alternative.taken ? context.theme.accent
-                        : cut             ? context.theme.faint
-                                          : context.theme.text;
-    ImGui::TableNextRow();
-    ImGui::TableNextColumn();
-    text_line(fmt::format("{}{}{}", alternative.taken ? "● " : "   ", alternative.text,
-                          cut ? "  (cut)" : ""),
-              colour);
-    ImGui::TableNextColumn();
-    draw_number(alternative.probability, "%.4f", colour);
-    ImGui::TableNextColumn();
-    draw_number(alternative.mass, "%.4f", colour);
-    const double none = std::numeric_limits<double>::quiet_NaN();
-    if (choice != nullptr) {
-      ImGui::TableNextColumn();
-      draw_number(seen != nullptr && seen->kept ? seen->after : none, "%.4f", colour);
-    }
-    if (choice != nullptr && noisy) {
-      ImGui::TableNextColumn();
-      draw_number(seen != nullptr ? seen->noise : none, "%+.3f", colour);
-    }
-    ImGui::TableNextColumn();
-    draw_share(seen != nullptr && seen->kept ? seen->after : alternative.probability,
-               alternative.taken ? context.theme.accent
-                                 : with_alpha(context.theme.faint, cut ? 0.35F : 1.0F));
-  }
-  ImGui::EndTable();
-}
-
-/// What was computed again for the chosen token; null where it was not.
-const TokenChoice* chosen_choice(const ViewContext& context) {
-  const auto& state = context.state;
-  const auto& seen = context.snapshot.attention;
-  const bool current = state.attention && seen && state.arm < state.trials.size() &&
-                       seen->trial == state.trials[state.arm] &&
-                       seen->example_index == state.example && seen->sample_index == state.sample &&
-                       state.token < seen->choices.size();
-  return current ? &seen->choices[state.token] : nullptr;
-}
-
-void draw_token(ViewContext& context, const storage::SampleRecord& sample) {
-  const auto at = context.state.token;
-  if (at >= sample.tokens.size()) {
-    ImGui::TextDisabled("This output has no token there.");
+  if (seen->search.empty()) {
+    text_wrapped(!seen->search_problem.empty() ? seen->search_problem
+                 : seen->tokens.empty() && !seen->problem.empty()
+                     ? seen->problem
+                     : "This strategy keeps one hypothesis: there is nothing that it dropped.");
     return;
   }
-  const auto& token = sample.tokens[at];
-  text_line(fmt::format("token {} of {}: '{}'", at + 1, sample.tokens.size(), token.text));
-  ImGui::Text("p = %.6f   log p = %.4f   rank %u   entropy %.4f nats",
-              std::exp(token.log_probability), token.log_probability, token.rank, token.entropy);
-  const double before = log_probability_of(sample, at);
-  const double after = log_probability_of(sample, at + 1);
-  ImGui::Text("chain rule: %.4f + (%.4f) = %.4f; P so far = %.3e", before, token.log_probability,
-              after, std::exp(after));
-  const auto* choice = chosen_choice(context);
-  if (choice != nullptr) {
-    ImGui::Text("the strategy kept %llu tokens, %.2f %% of the mass",
-                static_cast<unsigned long long>(choice->kept), 100 * choice->kept_mass);
-    if (context.snapshot.attention->noisy) {
-      ImGui::SameLine();
-      ImGui::TextDisabled("  and took the greatest log p kept + noise");
-    }
-  } else {
-    ImGui::TextDisabled("\"attention\" computes again what was kept, cut and drawn");
+  const std::span search(seen->search);
+  const auto columns = search_columns(search);
+  ImGui::BeginChild("beams", {0, 0}, false, ImGuiWindowFlags_HorizontalScrollbar);
+  const auto answer = search_lattice("beams", lattice_of(context, search, columns), context.theme,
+                                     [&](LatticePlace place, const ImVec4& box) {
+                                       if (context.memory.items == nullptr) return;
+                                       const auto token = columns[place.column][place.row].token;
+                                       (*context.memory.items)[fmt::format("beam/{}", token)] = box;
+                                     });
+  ImGui::TextDisabled("faint: dropped, or led to what was dropped   hover: scores");
+  if (answer.hovered) {
+    draw_search_tooltip(search[columns[answer.hovered->column][answer.hovered->row].token]);
+    if (answer.clicked) context.state.token = answer.hovered->column;
   }
-  draw_alternatives(context, token, choice, choice != nullptr && context.snapshot.attention->noisy);
+  ImGui::EndChild();
 }
 
 void step(ViewContext& context) {
@@ -316,18 +310,21 @@ void draw_tokens(ViewContext& context) {
     }
     break;
   }
-  if (state.tree) draw_tree(context);
-  for (std::size_t arm = 0; !state.tree && arm < tokens->samples.size(); ++arm) {
-    draw_strip(context, arm, parted);
-  }
-  if (!state.tree && tokens->samples.size() > 1) {
-    ImGui::TextDisabled(parted ? "They part at token %zu." : "They do not part.",
-                        parted.value_or(0) + 1);
+  if (state.tree) {
+    draw_tree(context);
+  } else if (state.beams) {
+    draw_beams(context);
+  } else {
+    for (std::size_t arm = 0; arm < tokens->samples.size(); ++arm) draw_strip(context, arm, parted);
+    if (tokens->samples.size() > 1) {
+      ImGui::TextDisabled(parted ? "They part at token %zu." : "They do not part.",
+                          parted.value_or(0) + 1);
+    }
   }
   ImGui::EndChild();
   const auto* sample = chosen_sample(context);
   ImGui::BeginChild("token", {state.attention ? 30 * em : 0, 0}, true);
-  if (sample != nullptr) draw_token(context, *sample);
+  if (sample != nullptr) draw_token_details(context, *sample);
   ImGui::EndChild();
   if (state.attention) {
     ImGui::SameLine();

@@ -105,7 +105,8 @@ void draw_compose(ViewContext& context);
 void draw_along_setting(ViewContext& context, const reports::TaskTable& table);
 void draw_parallel(ViewContext& context, const reports::TaskTable& table);
 
-/// The attention under the chosen token; part of the tokens' screen.
+/// Parts of the tokens' screen: the chosen token, and the attention under it.
+void draw_token_details(ViewContext& context, const storage::SampleRecord& sample);
 void draw_attention(ViewContext& context);
 /// What all raters said so far; part of the screen for rating.
 void draw_rating_results(ViewContext& context);
@@ -119,6 +120,8 @@ void text_line(std::string_view text, ImU32 colour);
 void text_wrapped(std::string_view text);
 /// Text at the right edge of a table's cell.
 void text_right(std::string_view text, ImU32 colour);
+/// A bar over the width of a cell, or `width`, with a text in it that can be read wherever it ends.
+void progress_bar(ViewContext& context, float share, std::string_view text, float width = 0);
 /// As much of a text as a cell can show; long texts are not measured to their end.
 std::string_view beginning_of(std::string_view text);
 /// Chooses among `choices`; true when another one was chosen.

@@ -28,15 +28,16 @@ void upright_label(ImVec2 bottom_middle, std::string_view text, float room, ImU3
   const int first = list->VtxBuffer.Size;
   std::string buffer;
   const auto shown = drawable(text, buffer, true);
-  const ImVec4 clip(bottom_middle.x, bottom_middle.y - ImGui::GetFontSize(), bottom_middle.x + room,
-                    bottom_middle.y + ImGui::GetFontSize());
-  list->AddText(ImGui::GetFont(), ImGui::GetFontSize(),
-                {bottom_middle.x, bottom_middle.y - ImGui::GetTextLineHeight() / 2}, colour,
-                shown.data(), shown.data() + shown.size(), 0, &clip);
+  // Characters outside of what is drawn are left out before they are turned, so it is written where
+  // there is room.
+  const ImVec2 at = list->GetClipRectMin();
+  const float height = ImGui::GetTextLineHeight();
+  const ImVec4 clip(at.x, at.y, at.x + room, at.y + height);
+  list->AddText(ImGui::GetFont(), ImGui::GetFontSize(), at, colour, shown.data(),
+                shown.data() + shown.size(), 0, &clip);
   for (int i = first; i < list->VtxBuffer.Size; ++i) {
-    auto& at = list->VtxBuffer[i].pos;
-    const ImVec2 from(at.x - bottom_middle.x, at.y - bottom_middle.y);
-    at = {bottom_middle.x + from.y, bottom_middle.y - from.x};
+    auto& corner = list->VtxBuffer[i].pos;
+    corner = {bottom_middle.x + corner.y - at.y - height / 2, bottom_middle.y - (corner.x - at.x)};
   }
 }
 

@@ -2,6 +2,7 @@
 ///
 /// Frames are drawn without a window: the time is that of the program itself, from the input to the
 /// list of triangles, and counts only while its thread is running.
+#include <fmt/format.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -35,49 +36,57 @@ void execute(const fs::path& path, const std::string& sql) {
   if (!good) throw std::runtime_error(problem);
 }
 
-/// A million samples of ordinary sentences, with one metric each and no tokens. Made once.
-const fs::path& large_database() {
-  static const fs::path path = [] {
-    const auto file =
-        fs::temp_directory_path() / ("trellis-dashboard-" + std::to_string(getpid()) + ".db");
-    {
-      auto store = storage::Store::open(file);
-      const storage::ModelRecord model{"model", "model", "rnn", "1.0", json::object(), "task", 1};
-      const storage::TaskRecord task{
-          "task", "task",         "translation",
-          "1.0",  json::object(), {{{"name", "quality"}, {"higher_is_better", true}}},
-          "data", kSamples};
-      std::vector<storage::TrialRecord> trials;
-      for (int i = 0; i < kTrials; ++i) {
-        const auto name = "trial" + std::to_string(i);
-        trials.push_back({name, "model", "task", name, "sample", json::object(), 1, kSamples});
-      }
-      store.put_experiment({"bench", "bench.toml", "", 1, json::object()}, {model}, {task}, trials);
-      for (const auto& trial : trials) store.set_status(trial.id, storage::TrialStatus::done);
+void remove_database(const fs::path& file) {
+  std::error_code ignored;
+  for (const auto* end : {"", "-wal", "-shm"}) fs::remove(file.string() + end, ignored);
+}
+
+/// Samples of ordinary sentences, with one metric each and no tokens.
+void write_database(const fs::path& file, int trial_count, std::uint64_t samples) {
+  {
+    auto store = storage::Store::open(file);
+    const storage::ModelRecord model{"model", "model", "rnn", "1.0", json::object(), "task", 1};
+    const storage::TaskRecord task{
+        "task", "task",         "translation",
+        "1.0",  json::object(), {{{"name", "quality"}, {"higher_is_better", true}}},
+        "data", samples};
+    std::vector<storage::TrialRecord> trials;
+    for (int i = 0; i < trial_count; ++i) {
+      const auto name = fmt::format("trial{}", i);
+      trials.push_back({name, "model", "task", name, "sample", json::object(), 1, samples});
     }
-    const std::string numbers =
-        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n "
-        "WHERE i + 1 < " +
-        std::to_string(kSamples) + ") ";
-    execute(file,
-            "PRAGMA synchronous = OFF; BEGIN;"
-            "INSERT INTO examples (example, digest, example_id, source, prefix, "
-            "reference_list) " +
-                numbers +
-                "SELECT i + 1, printf('%016d', i), 'test-' || i, 'A sentence of ordinary length "
-                "stands for what the model was asked, number ' || i, '', '[\"A reference\"]' "
-                "FROM n;"
-                "INSERT INTO samples (trial, example_index, sample_index, example, output, finish, "
-                "token_count) SELECT trial, example - 1, 0, example, 'What trial ' || trial || "
-                "' answered to the sentence of number ' || example, 'eos', 12 "
-                "FROM trials, examples;"
-                "INSERT INTO sample_metrics (sample, metric, value) SELECT sample, 'quality', "
-                "(sample * 7919 % 1000) / 1000.0 FROM samples;"
-                "INSERT INTO trial_metrics SELECT trial, 'quality', 0.5, 0.49, 0.51, " +
-                std::to_string(kSamples) + " FROM trials; COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
-    return file;
-  }();
-  return path;
+    store.put_experiment({"bench", "bench.toml", "", 1, json::object()}, {model}, {task}, trials);
+    for (const auto& trial : trials) store.set_status(trial.id, storage::TrialStatus::done);
+  }
+  execute(file,
+          fmt::format(
+              "PRAGMA synchronous = OFF; BEGIN;"
+              "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {0}) "
+              "INSERT INTO examples (example, digest, example_id, source, prefix, "
+              "reference_list) SELECT i + 1, CAST(printf('%016d', i) AS BLOB), 'test-' || i, "
+              "'A sentence of ordinary length stands for what the model was asked, number ' "
+              "|| i, '', '[\"A reference\"]' FROM n;"
+              "INSERT INTO samples (trial, example_index, sample_index, example, output, "
+              "finish, token_count) SELECT trial, example - 1, 0, example, 'What trial ' || "
+              "trial || ' answered to the sentence of number ' || example, 'eos', 12 "
+              "FROM trials, examples;"
+              "INSERT INTO sample_metrics (sample, metric, value) SELECT sample, 'quality', "
+              "(sample * 7919 % 1000) / 1000.0 FROM samples;"
+              "INSERT INTO trial_metrics SELECT trial, 'quality', 0.5, 0.49, 0.51, {0} "
+              "FROM trials; COMMIT; PRAGMA wal_checkpoint(TRUNCATE)",
+              samples));
+}
+
+/// Removed at the end of the program.
+const fs::path& large_database() {
+  static const struct File {
+    fs::path path = fs::temp_directory_path() / fmt::format("trellis-dashboard-{}.db", getpid());
+    File() { write_database(path, kTrials, kSamples); }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() { remove_database(path); }
+  } file;
+  return file.path;
 }
 
 /// From nothing to a leaderboard with the values that the run stored.
@@ -98,6 +107,82 @@ BENCHMARK(open_database)
     ->UseManualTime()
     ->Iterations(1);
 
+/// Seconds for which this process's threads have been running.
+double running_of_process() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+/// What the threads that read cost while nobody writes and nothing is looked at: the window redraws
+/// only when they publish.
+void idle(benchmark::State& state) {
+  const auto file =
+      fs::temp_directory_path() / fmt::format("trellis-dashboard-{}-idle.db", getpid());
+  write_database(file, 2, kSamples);
+  {
+    const gui::SnapshotWorker worker(file, {}, [] {});
+    while (!worker.snapshot()->compared) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    for (auto _ : state) {
+      const double begin = now();
+      const double begin_running = running_of_process();
+      std::this_thread::sleep_for(std::chrono::seconds(2));
+      state.counters["% of a core"] =
+          100 * (running_of_process() - begin_running) / (now() - begin);
+    }
+  }
+  remove_database(file);
+}
+BENCHMARK(idle)->Name("dashboard, nothing to do")->Iterations(1);
+
+/// From a run's commit of one more sample until it is among those that are shown: two trials of
+/// `shown` samples each. The commit comes at any moment between two looks.
+void commit_appears(benchmark::State& state) {
+  const auto shown = static_cast<std::uint64_t>(state.range(0));
+  const auto file =
+      fs::temp_directory_path() / fmt::format("trellis-dashboard-{}-commits.db", getpid());
+  {
+    write_database(file, 2, shown);
+    gui::SnapshotWorker worker(file, {}, [] {});
+    gui::Wish wish;
+    wish.trials = {"trial0", "trial1"};
+    wish.metric = "quality";
+    worker.set_wish(wish);
+    const auto rows = [&] {
+      const auto order = worker.snapshot()->order;
+      return order ? order->rows.size() : 0;
+    };
+    auto store = storage::Store::open(file);
+    std::uint64_t next = shown;
+    for (auto _ : state) {
+      while (rows() != next) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1000 + 37 * (next % 7)));
+      storage::SampleRecord sample;
+      sample.example_index = next;
+      sample.example_id = fmt::format("test-{}", next);
+      sample.source = "One more sentence";
+      sample.output = "What the run has just written";
+      sample.finish = "eos";
+      store.put_samples("trial0", {sample});
+      const double begin = now();
+      ++next;
+      while (rows() != next) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      state.SetIterationTime(now() - begin);
+    }
+  }
+  remove_database(file);
+}
+BENCHMARK(commit_appears)
+    ->Name("dashboard, a commit appears beside samples")
+    ->Unit(benchmark::kMillisecond)
+    ->UseManualTime()
+    ->Iterations(1)
+    ->Arg(1'000)
+    ->Arg(kSamples);
+
 /// Two trials of 100,000 samples side by side, all read.
 const gui::Snapshot& large_snapshot() {
   static const gui::Snapshot snapshot = [] {
@@ -106,7 +191,7 @@ const gui::Snapshot& large_snapshot() {
     made.database = "bench.db";
     made.overview = std::make_shared<const gui::Overview>(gui::read_overview(reader, ""));
     const auto samples = std::make_shared<const gui::PairedSamples>(
-        gui::read_samples(reader, {"trial0", "trial1"}, nullptr));
+        gui::read_samples(reader, {"trial0", "trial1"}, nullptr, *made.overview, false));
     made.samples = samples;
     gui::Wish wish;
     wish.metric = "quality";
@@ -159,21 +244,6 @@ void first_frame(benchmark::State& state) {
   state.counters["ms"] = 1000 * seconds / static_cast<double>(state.iterations());
 }
 BENCHMARK(first_frame)->Name("dashboard, first frame");
-
-/// Removes the database at the end.
-const struct Cleaning {
-  Cleaning() = default;
-  Cleaning(const Cleaning&) = delete;
-  Cleaning& operator=(const Cleaning&) = delete;
-  ~Cleaning() {
-    std::error_code ignored;
-    for (const auto* end : {"", "-wal", "-shm"}) {
-      fs::remove(fs::temp_directory_path() /
-                     ("trellis-dashboard-" + std::to_string(getpid()) + ".db" + end),
-                 ignored);
-    }
-  }
-} cleaning;
 
 }  // namespace
 }  // namespace trellis::bench

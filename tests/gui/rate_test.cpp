@@ -25,7 +25,7 @@ class RateTest : public ::testing::Test {
   RatingItems items(const std::vector<std::string>& trials, RatingKind kind) const {
     auto reader = storage::Reader::open(path());
     const auto samples =
-        std::make_shared<const PairedSamples>(read_samples(reader, trials, nullptr));
+        std::make_shared<const PairedSamples>(read_samples(reader, trials, nullptr, {}, false));
     return rating_items(std::make_shared<const SampleOrder>(order_of(samples, {})), kind);
   }
   std::vector<storage::Preference> stored() const {

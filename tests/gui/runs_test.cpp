@@ -185,6 +185,8 @@ ConfigForms forms() {
 }
 
 TEST(ConfigDraft, BecomesToml) {
+  EXPECT_EQ(fresh_draft(forms(), {"no such plugin"}), fresh_draft(forms()));
+  EXPECT_EQ(fresh_draft(forms(), {"rnn", "beam"})[3].plugin, "beam");
   auto draft = fresh_draft(forms());
   ASSERT_EQ(draft.size(), 4U);
   draft[0].values = {{"name", " 名 \"x\"\t\\ "}, {"samples", ""}};

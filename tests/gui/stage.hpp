@@ -197,7 +197,8 @@ class Stage {
           std::make_shared<const reports::Comparison>(reports::compare(reader_, options));
     }
     if (!snapshot_.samples || snapshot_.samples->wanted != wish.trials) {
-      put(snapshot_.samples, gui::read_samples(reader_, wish.trials, nullptr));
+      put(snapshot_.samples,
+          gui::read_samples(reader_, wish.trials, nullptr, *snapshot_.overview, false));
     }
     snapshot_.order =
         std::make_shared<const gui::SampleOrder>(gui::order_of(snapshot_.samples, wish));

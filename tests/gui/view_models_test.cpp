@@ -31,6 +31,7 @@ using tests::message_of;
 TEST(Link, RestoresEveryField) {
   ViewState state;
   state.screen = Screen::tokens;
+  state.beams = true;
   state.experiment = "名 & = ? % +";
   state.task = "en-de";
   state.metric = "chrf++";
@@ -92,7 +93,7 @@ class SamplesTest : public ::testing::Test {
     trellis::testing::write_experiment(folder_ / "a.db");
     auto reader = storage::Reader::open(folder_ / "a.db");
     samples_ = std::make_shared<const PairedSamples>(
-        read_samples(reader, {"gru-greedy", "transformer-beam"}, nullptr));
+        read_samples(reader, {"gru-greedy", "transformer-beam"}, nullptr, {}, false));
   }
 
   std::vector<std::uint64_t> passing(const std::string& filter) const {
@@ -129,7 +130,7 @@ TEST_F(SamplesTest, WithoutAPartnerStandAlone) {
     store.put_samples("gru-greedy", {extra});
   }
   auto reader = storage::Reader::open(folder_ / "a.db");
-  const auto samples = read_samples(reader, {"transformer-beam", "gru-greedy"}, nullptr);
+  const auto samples = read_samples(reader, {"transformer-beam", "gru-greedy"}, nullptr, {}, false);
   ASSERT_EQ(samples.rows.size(), 7);
   EXPECT_EQ(samples.rows[3].rows[0], no_sample);
   EXPECT_EQ(samples.rows[3].sample_index, 1);
@@ -341,6 +342,19 @@ TEST(Parallel, ALineMustPassAllBrushes) {
   EXPECT_TRUE(is_brushed(axes, view, 2));
   view.brushes["gone"] = {7, 8};
   EXPECT_TRUE(is_brushed(axes, view, 2));
+}
+
+TEST(Explore, ShowsAMetricAgainstAnotherKind) {
+  reports::TaskTable table;
+  for (const auto* name : {"bleu", "bleu_lowercase", "chrf", "chrf++"}) {
+    table.columns.push_back({name, "", true, 2});
+  }
+  EXPECT_EQ(metric_against(table, "bleu"), "chrf");
+  EXPECT_EQ(metric_against(table, "chrf++"), "bleu");
+  table.columns.push_back({"distinct_1", "", true, 4});
+  table.columns.push_back({"distinct_2", "", true, 4});
+  EXPECT_EQ(metric_against(table, "bleu"), "distinct_2");
+  EXPECT_EQ(metric_against(table, "distinct_2"), "bleu");
 }
 
 TEST(ParetoFront, KeepsWhatNothingBeats) {
