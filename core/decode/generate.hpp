@@ -146,7 +146,8 @@ struct GenerateEvents {
   /// After each answer of a sample's search, the last one included: what goes on, then all that was
   /// finished so far, as far as the last token was judged. What goes on and is no beginning of
   /// anything later was dropped. May be empty.
-  std::function<void(std::size_t request, std::span<const SearchHypothesis> hypotheses)> on_hypotheses;
+  std::function<void(std::size_t request, std::span<const SearchHypothesis> hypotheses)>
+      on_hypotheses;
   std::function<bool()> cancelled;  ///< may be empty
 };
 

@@ -34,8 +34,8 @@ Json score_text(const std::vector<std::string>& names, const std::string& source
                 const Scored& sample);
 
 /// What a setting `metrics` chooses among `known`, in its order; all when it is empty. Throws
-/// Failure(invalid_argument) for a name that is not among them, Failure(not_found) for a metric whose
-/// resources are not installed.
+/// Failure(invalid_argument) for a name that is not among them, Failure(not_found) for a metric
+/// whose resources are not installed.
 std::vector<std::string> chosen_metrics(const std::vector<std::string>& chosen,
                                         const std::vector<const char*>& known);
 

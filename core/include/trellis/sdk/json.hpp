@@ -1,5 +1,5 @@
-/// JSON as text. All of the SDK goes through these two functions, so that a project with many plugins
-/// can compile the parser and the writer once instead of in every one: it defines
+/// JSON as text. All of the SDK goes through these two functions, so that a project with many
+/// plugins can compile the parser and the writer once instead of in every one: it defines
 /// TRELLIS_SDK_COMPILED and links one source file that includes json-inl.hpp.
 #pragma once
 
