@@ -61,6 +61,14 @@ function(trellis_compile_quickly target)
   trellis_reuse_headers(${target} trellis_quick_headers)
 endfunction()
 
+# trellis_compile_together(TARGET FILES): files by so many as one. For rooms that read LibTorch's
+# headers: even precompiled, to load these takes longer than to compile most files.
+function(trellis_compile_together target files)
+  if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS) # else a tool looks at the files one by one
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${files})
+  endif()
+endfunction()
+
 # trellis_add_headers(NAME HEADER [LIBRARIES ...]): a target that only precompiles a header. No macro
 # may be defined for it that those who reuse it lack.
 function(trellis_add_headers name header)
