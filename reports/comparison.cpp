@@ -256,7 +256,7 @@ bool all_comparable(const std::vector<Arm>& arms, const std::string& metric) {
                      [&](const Arm& arm) { return comparable(arm, arms.front(), metric); });
 }
 
-TaskTable table_of(storage::Reader& reader, Plan plan, const TestOptions& options) {
+TaskTable table_of(storage::Reader& reader, Plan&& plan, const TestOptions& options) {
   auto& [task, columns, arms] = plan;
   std::vector<ArmSamples> main_samples;
   for (std::size_t column = 0; column < columns.size(); ++column) {

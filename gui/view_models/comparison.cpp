@@ -1,5 +1,7 @@
 #include "gui/view_models/comparison.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -15,7 +17,8 @@ using Flat = std::map<std::string, std::string>;
 
 void flatten(const nlohmann::json& value, const std::string& name, Flat& out) {
   if (value.is_object() && !value.empty()) {
-    for (const auto& [key, inner] : value.items()) flatten(inner, name + "." + key, out);
+    for (const auto& [key, inner] : value.items())
+      flatten(inner, fmt::format("{}.{}", name, key), out);
   } else if (value.is_array() &&
              std::ranges::any_of(value, [](const auto& entry) { return entry.is_object(); })) {
     // A list of processors: by name rather than by place, so that the same ones meet.
@@ -24,7 +27,7 @@ void flatten(const nlohmann::json& value, const std::string& name, Flat& out) {
       const auto key = entry.is_object() && entry.contains("plugin") && entry["plugin"].is_string()
                            ? entry["plugin"].template get<std::string>()
                            : std::to_string(i + 1);
-      flatten(entry, name + "." + key, out);
+      flatten(entry, fmt::format("{}.{}", name, key), out);
     }
   } else if (value.is_string()) {
     out[name] = value.get<std::string>();

@@ -69,7 +69,7 @@ std::string toml_string(std::string_view text) {
   return out + '"';
 }
 
-std::string strip(std::string text) {
+std::string strip(const std::string& text) {
   const auto begin = text.find_first_not_of(" \t\n");
   if (begin == std::string::npos) return "";
   return text.substr(begin, text.find_last_not_of(" \t\n") - begin + 1);

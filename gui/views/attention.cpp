@@ -18,6 +18,7 @@ namespace {
 void choose_number(ViewContext& context, const char* label, const std::set<std::size_t>& numbers,
                    std::size_t& chosen) {
   std::vector<std::string> names;
+  names.reserve(numbers.size());
   for (const auto number : numbers) names.push_back(std::to_string(number + 1));
   if (!numbers.contains(chosen) && !numbers.empty()) chosen = *numbers.begin();
   auto name = std::to_string(chosen + 1);
