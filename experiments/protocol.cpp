@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/plugin/boundary.hpp"
+#include "core/text/json.hpp"
 
 namespace trellis::storage {
 
@@ -46,7 +47,7 @@ std::string to_line(const Job& job) {
   if (job.kind == "survey") object["survey"] = job.survey;
   if (job.kind == "model") object["model"] = job.model;
   if (job.kind == "score") object["score"] = job.score;
-  return object.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
+  return write_json(object) + '\n';
 }
 
 Job job_from(const std::string& line) {

@@ -14,6 +14,7 @@
 
 #include "core/kernels/targets.hpp"
 #include "core/plugin/task.hpp"
+#include "core/text/json.hpp"
 #include "experiments/task_data.hpp"
 
 namespace trellis::experiments {
@@ -47,7 +48,7 @@ trellis_host host_services(HostFacts& facts) {
 }
 
 void send_line(const json& event) {
-  const auto line = event.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';
+  const auto line = write_json(event) + '\n';
   for (std::size_t sent = 0; sent < line.size();) {
     const auto count = write(kEventDescriptor, line.data() + sent, line.size() - sent);
     if (count < 0 && errno == EINTR) continue;

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "core/error.hpp"
-#include "core/text/parse_json.hpp"
+#include "core/text/json.hpp"
 #include "gui/command.hpp"
 
 namespace trellis::gui {

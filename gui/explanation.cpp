@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
-#include "core/text/parse_json.hpp"
+#include "core/text/json.hpp"
 #include "gui/command.hpp"
 
 namespace trellis::gui {

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "core/error.hpp"
+#include "core/text/json.hpp"
 #include "storage/migrations.hpp"
 
 namespace trellis::storage {
@@ -283,7 +284,7 @@ void Connection::raise(const SQLite::Exception& exception) const {
 }
 
 std::string to_text(const nlohmann::json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return write_json(value);
 }
 
 }  // namespace trellis::storage

@@ -9,7 +9,7 @@
 #include "core/error.hpp"
 #include "core/grammar/grammar.hpp"
 #include "core/grammar/scanner.hpp"
-#include "core/text/parse_json.hpp"
+#include "core/text/json.hpp"
 
 namespace trellis::grammar {
 namespace {

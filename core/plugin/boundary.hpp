@@ -12,7 +12,7 @@
 
 #include "core/error.hpp"
 #include "core/plugin/registry.hpp"
-#include "core/text/parse_json.hpp"
+#include "core/text/json.hpp"
 #include "trellis/abi/entry.h"
 
 namespace trellis::plugin {

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/text/json.hpp"
+
 namespace trellis::plugin {
 namespace {
 
@@ -34,7 +36,7 @@ bool in_range(const Setting& setting, double value) {
 }
 
 [[noreturn]] void refuse(const Setting& setting, const json& value, std::string_view why) {
-  const auto shown = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  const auto shown = write_json(value);
   throw SettingError(setting.name, fmt::format("{} = {}: {}", setting.name, shown, why));
 }
 

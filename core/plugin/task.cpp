@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/plugin/boundary.hpp"
+#include "core/text/json.hpp"
 
 namespace trellis::plugin {
 namespace {
@@ -99,7 +100,7 @@ std::vector<Scores> Task::score(std::span<const Example> examples,
                        {"finish", outputs[i].finish},
                        {"tokens", outputs[i].tokens}});
   }
-  const std::string text = samples.dump(-1, ' ', false, json::error_handler_t::replace);
+  const std::string text = write_json(samples);
   const auto json = call_for_json("task score", [&](auto* sink, auto* error) {
     return task_->score(task_.get(), span_of(text), sink, error);
   });

@@ -7,7 +7,7 @@
 
 #include "core/error.hpp"
 #include "core/text/bpe_model.hpp"
-#include "core/text/parse_json.hpp"
+#include "core/text/json.hpp"
 #include "core/text/pipeline_tokenizer.hpp"
 #include "core/text/published_tokenizer.hpp"
 #include "core/text/special_names.hpp"

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "core/error.hpp"
-#include "core/text/parse_json.hpp"
+#include "core/text/json.hpp"
 #include "core/text/unicode.hpp"
 
 namespace trellis::text {

@@ -8,8 +8,8 @@
 
 #include "core/error.hpp"
 #include "core/text/decoder.hpp"
+#include "core/text/json.hpp"
 #include "core/text/lines.hpp"
-#include "core/text/parse_json.hpp"
 #include "core/text/sentencepiece_model.hpp"
 #include "core/text/unicode.hpp"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "core/text/json.hpp"
 #include "core/text/unicode.hpp"
 
 namespace trellis::text {
@@ -14,7 +15,7 @@ using Kind = TemplateExpression::Kind;
 std::string text_of(const json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_null()) return "";
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return write_json(value);
 }
 
 [[noreturn]] void fail(std::size_t line, const std::string& what) {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/decode/explanation.hpp"
+#include "core/text/json.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/commands/config_arguments.hpp"
 #include "experiments/explain_choices.hpp"
@@ -47,7 +48,7 @@ std::vector<std::string> texts_of(const plugin::Model& model,
 
 // Quoted, with control characters escaped, so that white space can be seen.
 std::string quoted(const std::string& text) {
-  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+  return write_json(json(text));
 }
 
 const storage::ModelRow& find_model(const std::vector<storage::ModelRow>& models,
@@ -288,7 +289,7 @@ void explain(const CommandContext& context, ExplainArguments arguments) {
                                        arguments.request.top_alternatives);
       out["search"] = explain_search(registry, model, stored->trial, stored->sample);
     }
-    std::cout << out.dump(-1, ' ', false, json::error_handler_t::replace) << '\n';
+    std::cout << write_json(out) << '\n';
     return;
   }
   const auto encoder = texts_of(model, explanation.encoder);

@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "core/text/json.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/config.hpp"
 
@@ -35,7 +36,7 @@ void list_json(const plugin::Registry& registry) {
   }
   const nlohmann::json all = {{"experiment", experiment_description()},
                               {"plugins", std::move(plugins)}};
-  std::cout << all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
+  std::cout << write_json(all) << '\n';
 }
 
 std::string range_of(const plugin::Setting& setting) {

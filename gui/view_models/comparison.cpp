@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "core/text/json.hpp"
 #include "gui/view_models/sample_filter.hpp"
 #include "gui/view_models/selection.hpp"
 
@@ -32,7 +33,7 @@ void flatten(const nlohmann::json& value, const std::string& name, Flat& out) {
   } else if (value.is_string()) {
     out[name] = value.get<std::string>();
   } else {
-    out[name] = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    out[name] = write_json(value);
   }
 }
 

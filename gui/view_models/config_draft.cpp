@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.hpp"
+#include "core/text/json.hpp"
 
 namespace trellis::gui {
 namespace {
@@ -14,8 +15,7 @@ namespace {
 using nlohmann::json;
 
 std::string text_of(const json& value) {
-  return value.is_string() ? value.get<std::string>()
-                           : value.dump(-1, ' ', false, json::error_handler_t::replace);
+  return value.is_string() ? value.get<std::string>() : write_json(value);
 }
 
 std::string range_of(const json& setting) {

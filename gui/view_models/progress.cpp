@@ -6,6 +6,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/text/json.hpp"
+
 namespace trellis::gui {
 
 Progress progress_of(const Overview& overview) {
@@ -70,7 +72,7 @@ std::optional<double> SampleRate::add(const std::string& experiment, double seco
 }
 
 std::string storage_text(const nlohmann::json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return write_json(value);
 }
 
 }  // namespace trellis::gui

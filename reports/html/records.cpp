@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "core/text/json.hpp"
 #include "reports/html/page.hpp"
 
 namespace trellis::reports::html {
@@ -10,7 +11,7 @@ std::string value_text(const std::string& name, const nlohmann::json& value) {
     return fmt::format("{:.1f} GiB", value.get<double>() / (1 << 30));
   if (value.is_string() && value.get_ref<const std::string&>().empty()) return "–";
   if (value.is_string()) return value.get<std::string>();
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return write_json(value);
 }
 
 // One row a value; the names of nested ones are joined by dots.

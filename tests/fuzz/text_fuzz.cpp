@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/text/json.hpp"
 #include "core/text/lines.hpp"
-#include "core/text/parse_json.hpp"
 #include "core/text/tokenizer.hpp"
 #include "core/text/unicode.hpp"
 #include "plugins/tasks/data/examples.hpp"

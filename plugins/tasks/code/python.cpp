@@ -104,9 +104,7 @@ std::vector<bool> parses(const std::string& python, const std::vector<Source>& s
   }
   SandboxLimits limits{.seconds = 60, .memory_mb = 2048, .processes = 16, .output_kb = 1024};
   limits.walls = walls;
-  const auto result =
-      run_in_sandbox({python, "-I", "-c", kParser},
-                     texts.dump(-1, ' ', false, Json::error_handler_t::replace), limits);
+  const auto result = run_in_sandbox({python, "-I", "-c", kParser}, sdk::write_json(texts), limits);
   const auto answer = Json::parse(result.output, nullptr, false);
   if (!answer.is_array() || answer.size() != sources.size()) {
     throw sdk::Failure(TRELLIS_INTERNAL, "the parser gave no answer: " + last_line(result.output));
@@ -119,8 +117,7 @@ Verdict run_tests(const std::string& python, const std::string& program, const s
   const auto word = fresh_word();
   const Json job = {{"program", program}, {"tests", tests}, {"word", word}};
   const auto result =
-      run_in_sandbox({python, "-I", "-u", "-c", kRunner},
-                     job.dump(-1, ' ', false, Json::error_handler_t::replace), limits);
+      run_in_sandbox({python, "-I", "-u", "-c", kRunner}, sdk::write_json(job), limits);
   Verdict verdict;
   verdict.passed = result.exit_code == 0 && last_line(result.output) == word;
   if (verdict.passed) return verdict;

@@ -1,6 +1,4 @@
-#include "core/text/parse_json.hpp"
-
-#include <string>
+#include "core/text/json.hpp"
 
 #include "core/error.hpp"
 
@@ -14,6 +12,10 @@ nlohmann::json parse_json(std::string_view text) {
     }
     return true;
   });
+}
+
+std::string write_json(const nlohmann::json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace trellis

@@ -1,7 +1,8 @@
-/// Reading JSON that somebody else wrote.
+/// JSON as text: reading what somebody else wrote, and writing it.
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <string_view>
 
 namespace trellis {
@@ -13,5 +14,8 @@ inline constexpr int kDeepestJson = 256;
 /// Throws nlohmann::json::parse_error for what is no JSON, and Error(bad_data) for what nests
 /// deeper than kDeepestJson.
 nlohmann::json parse_json(std::string_view text);
+
+/// On one line; bytes that are no UTF-8 become replacement characters.
+std::string write_json(const nlohmann::json& json);
 
 }  // namespace trellis
