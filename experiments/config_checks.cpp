@@ -58,9 +58,7 @@ void check_size(const Config& config, Problems& problems) {
 
 void check_strategy_names(const Config& config, const ModelSpec& model, Problems& problems) {
   for (const auto& name : model.strategies) {
-    const auto is_named = [&](const StrategySpec& strategy) {
-      return strategy.label == name || strategy.plugin == name;
-    };
+    const auto is_named = [&](const StrategySpec& strategy) { return names_it({name}, strategy); };
     if (std::any_of(config.strategies.begin(), config.strategies.end(), is_named)) continue;
     std::vector<std::string> known;
     for (const auto& strategy : config.strategies) known.push_back(strategy.label);

@@ -84,10 +84,7 @@ std::uint64_t score_by_encoder(storage::Reader& reader, storage::Store& store,
     scored += count;
     auto all = trial.metrics;
     all[name] = trial_metric(reader, id, name);
-    std::vector<storage::TrialMetric> stored;
-    stored.reserve(all.size());
-    for (const auto& [metric, value] : all) stored.push_back(value);
-    store.put_trial_metrics(id, stored);
+    put_trial_metrics(store, id, all);
   }
   return scored;
 }

@@ -114,10 +114,7 @@ std::uint64_t score_texts(storage::Reader& reader, storage::Store& store, std::i
       all[name] = metric->of_outputs != nullptr ? metric_of_outputs(*metric, outputs)
                                                 : trial_metric(reader, trial.record.id, name);
     }
-    std::vector<storage::TrialMetric> stored;
-    stored.reserve(all.size());
-    for (const auto& [name, metric] : all) stored.push_back(metric);
-    store.put_trial_metrics(trial.record.id, stored);
+    put_trial_metrics(store, trial.record.id, all);
   }
   return scored;
 }

@@ -71,11 +71,8 @@ void score_words(storage::Reader& reader, storage::Store& store, std::int64_t ex
       const auto name = metric_name(groups[group].name, metrics::kOfTraining);
       all[name] = {name, metrics::group_share(task.word_counts, group).value, {}, {}, task.train};
     }
-    std::vector<storage::TrialMetric> stored;
-    for (const auto& [name, metric] : all) {
-      if (metric.n > 0) stored.push_back(metric);
-    }
-    store.put_trial_metrics(id, stored);
+    std::erase_if(all, [](const auto& metric) { return metric.second.n == 0; });
+    put_trial_metrics(store, id, all);
   }
 }
 

@@ -78,6 +78,14 @@ bool stays_when_scored_anew(std::string_view metric) {
   return metric.starts_with(metrics::kSharePrefix) || metric.starts_with(metrics::kBertScorePrefix);
 }
 
+void put_trial_metrics(storage::Store& store, const std::string& trial,
+                       const std::map<std::string, storage::TrialMetric>& metrics) {
+  std::vector<storage::TrialMetric> all;
+  all.reserve(metrics.size());
+  for (const auto& [name, metric] : metrics) all.push_back(metric);
+  store.put_trial_metrics(trial, all);
+}
+
 storage::TrialMetric trial_metric(storage::Reader& reader, const std::string& trial,
                                   const std::string& name) {
   return metric_of(name, values_of(reader.sample_metrics(trial, name)));
@@ -89,9 +97,7 @@ std::vector<storage::TrialMetric> trial_metrics(storage::Reader& reader, const s
                                                 std::uint64_t stored_samples) {
   std::vector<std::string> names;
   for (const auto& metric : task_metrics) names.push_back(metric.at("name").get<std::string>());
-  for (const auto* added :
-       {"perplexity", "bits_per_byte", "pseudo_perplexity", "pseudo_bits_per_byte",
-        "calibration_error", "exposure_gap", "draft_acceptance"}) {
+  for (const auto* added : kHostMetrics) {
     if (std::find(names.begin(), names.end(), added) == names.end()) names.emplace_back(added);
   }
   std::vector<storage::TrialMetric> all;

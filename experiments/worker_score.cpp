@@ -14,15 +14,12 @@ using nlohmann::json;
 
 constexpr std::uint64_t kBatch = 64;
 
-// What these metrics need is not in the texts: they stay as the model's run left them.
-constexpr std::array<std::string_view, 7> kKept = {
-    "perplexity",        "bits_per_byte", "pseudo_perplexity", "pseudo_bits_per_byte",
-    "calibration_error", "exposure_gap",  "draft_acceptance"};
 constexpr const char* kKeptDetail = "likelihood";
 
+// What the host measured stays as the model's run left it.
 bool is_kept(const std::string& metric) {
   return stays_when_scored_anew(metric) ||
-         std::find(kKept.begin(), kKept.end(), metric) != kKept.end();
+         std::find(kHostMetrics.begin(), kHostMetrics.end(), metric) != kHostMetrics.end();
 }
 
 plugin::Example example_of(const storage::SampleRecord& sample) {

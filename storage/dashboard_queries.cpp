@@ -62,6 +62,22 @@ class Watched {
   sqlite3* database_;
 };
 
+/// A query about the samples of a trial: of all, or of those of a key above a bound. All are found
+/// by the trial's index, few new ones among all by their keys: the plus keeps an index from being
+/// used. Connections keep statements by their text, so it must live on.
+class OfTrial {
+ public:
+  OfTrial(const std::string& select, const std::string& order)
+      : all_(select + " WHERE samples.trial = ? AND +samples.sample > ? " + order),
+        newer_(select + " WHERE +samples.trial = ? AND samples.sample > ? " + order) {}
+
+  const std::string& above(std::int64_t key) const { return key > 0 ? newer_ : all_; }
+
+ private:
+  std::string all_;
+  std::string newer_;
+};
+
 /// Whether nothing follows but white space, semicolons and comments: SQLite itself says so.
 bool is_blank(sqlite3* database, const char* sql) {
   while (*sql != '\0') {
@@ -123,17 +139,12 @@ std::int64_t Reader::data_version() {
       .front();
 }
 
-// A trial is found by its index; few new samples among all are found by their keys: the plus keeps
-// the index from being used there.
 std::vector<SampleRow> Reader::sample_rows(const std::string& trial, std::int64_t after) {
+  static const OfTrial statement(
+      "SELECT example_index, sample_index, output, finish, token_count, sample FROM samples",
+      "ORDER BY example_index, sample_index");
   return rows_of(
-      implementation_->connection,
-      after > 0 ? "SELECT example_index, sample_index, output, finish, token_count, sample "
-                  "FROM samples WHERE +trial = ? AND sample > ? "
-                  "ORDER BY example_index, sample_index"
-                : "SELECT example_index, sample_index, output, finish, token_count, sample "
-                  "FROM samples WHERE trial = ? AND +sample > ? "
-                  "ORDER BY example_index, sample_index",
+      implementation_->connection, statement.above(after),
       [&](Query& query) { query.integer(implementation_->trial_key(trial)).integer(after); },
       [](const Query& query) {
         return SampleRow{
@@ -145,14 +156,12 @@ std::vector<SampleRow> Reader::sample_rows(const std::string& trial, std::int64_
 std::vector<SampleValueRow> Reader::sample_values(const std::string& trial, std::int64_t after) {
   std::int64_t sample = -1;
   std::uint64_t row = 0;
+  static const OfTrial statement(
+      "SELECT samples.sample, metric, value FROM samples LEFT JOIN sample_metrics "
+      "ON sample_metrics.sample = samples.sample",
+      "ORDER BY example_index, sample_index");
   return rows_of(
-      implementation_->connection,
-      after > 0 ? "SELECT samples.sample, metric, value FROM samples LEFT JOIN sample_metrics "
-                  "ON sample_metrics.sample = samples.sample "
-                  "WHERE +trial = ? AND samples.sample > ? ORDER BY example_index, sample_index"
-                : "SELECT samples.sample, metric, value FROM samples LEFT JOIN sample_metrics "
-                  "ON sample_metrics.sample = samples.sample "
-                  "WHERE trial = ? AND +samples.sample > ? ORDER BY example_index, sample_index",
+      implementation_->connection, statement.above(after),
       [&](Query& query) { query.integer(implementation_->trial_key(trial)).integer(after); },
       [&](const Query& query) {
         if (sample != -1 && query.integer_at(0) != sample) ++row;
@@ -162,14 +171,12 @@ std::vector<SampleValueRow> Reader::sample_values(const std::string& trial, std:
 }
 
 std::vector<ExampleRow> Reader::example_rows(const std::string& trial, std::int64_t after) {
+  static const OfTrial statement(
+      "SELECT example_index, example_id, source, prefix, reference_list FROM samples "
+      "JOIN examples ON examples.example = samples.example",
+      "GROUP BY example_index ORDER BY example_index");
   return rows_of(
-      implementation_->connection,
-      after > 0 ? "SELECT example_index, example_id, source, prefix, reference_list FROM samples "
-                  "JOIN examples ON examples.example = samples.example "
-                  "WHERE +trial = ? AND sample > ? GROUP BY example_index ORDER BY example_index"
-                : "SELECT example_index, example_id, source, prefix, reference_list FROM samples "
-                  "JOIN examples ON examples.example = samples.example "
-                  "WHERE trial = ? AND +sample > ? GROUP BY example_index ORDER BY example_index",
+      implementation_->connection, statement.above(after),
       [&](Query& query) { query.integer(implementation_->trial_key(trial)).integer(after); },
       [](const Query& query) {
         return ExampleRow{query.count_at(0), query.text_at(1), query.text_at(2), query.text_at(3),

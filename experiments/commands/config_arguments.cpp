@@ -111,8 +111,7 @@ void warn_of_contamination(const Config& config, const std::vector<TaskFacts>& f
           [](const SharedRun& a, const SharedRun& b) { return a.share < b.share; });
       std::cerr << fmt::format(
           "{}: {} of the {} test examples with {} words in a row share so many with its training "
-          "or "
-          "validation data, {} the most ({:.0f} % of its words)\n",
+          "or validation data, {} the most ({:.0f} % of its words)\n",
           about, overlaps.size(), facts[i].comparable, config.options.contamination_words,
           most->example, 100 * most->share);
     }

@@ -12,6 +12,7 @@
 #include "experiments/commands/commands.hpp"
 #include "experiments/drafts.hpp"
 #include "experiments/environment.hpp"
+#include "experiments/make_arm.hpp"
 #include "experiments/model_at_path.hpp"
 
 namespace trellis::experiments {
@@ -53,11 +54,11 @@ std::pair<std::string, json> read_assignment(const std::string& text) {
 
 // A key is a setting of the strategy's own, or a logits processor with the value of its main
 // setting, as in a config. A model that is lent to the strategy is named by its path.
-decode::Arm make_arm(plugin::Registry& registry, const plugin::Model& model, Drafts& drafts,
-                     const GenerateArguments& arguments) {
+decode::Arm arm_of(plugin::Registry& registry, const plugin::Model& model, Drafts& drafts,
+                   const GenerateArguments& arguments) {
   const auto& schema = registry.get(Kind::strategy, arguments.strategy).settings;
   json own = json::object();
-  std::vector<plugin::LogitsProcessor> processors;
+  std::vector<PluginJob> processors;
   for (const auto& text : arguments.settings) {
     const auto [key, value] = read_assignment(text);
     const auto is_key = [&, name = key](const auto& setting) { return setting.name == name; };
@@ -77,14 +78,10 @@ decode::Arm make_arm(plugin::Registry& registry, const plugin::Model& model, Dra
     }
     const json given =
         value.is_object() ? value : json{{description->json.value("primary", key), value}};
-    processors.push_back(plugin::LogitsProcessor::create(
-        registry, key, plugin::complete_settings(description->settings, given)));
+    processors.push_back({key, plugin::complete_settings(description->settings, given)});
   }
   own = plugin::complete_settings(schema, own);
-  decode::Arm arm{plugin::Strategy::create(registry, arguments.strategy, own),
-                  std::move(processors)};
-  plugin::require_fit(model, arm.strategy, arguments.strategy);
-  for (auto& processor : arm.processors) processor.bind(model);
+  auto arm = make_arm(registry, model, {arguments.strategy, own}, processors);
   for (const auto& setting : schema) {
     if (setting.format != "model") continue;
     arm.draft = &drafts.get({"", own.at(setting.name).get<std::string>()}, model);
@@ -101,7 +98,7 @@ class Speaker {
         model_(plugin::Model::load(registry_, plugin_of_model(registry_, arguments.model),
                                    arguments.model)),
         drafts_(registry_),
-        arm_(make_arm(registry_, model_, drafts_, arguments)),
+        arm_(arm_of(registry_, model_, drafts_, arguments)),
         loaded_(monotonic_seconds()) {}
 
   bool has_encoder() const { return model_.facts().encoder_decoder; }
