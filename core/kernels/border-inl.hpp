@@ -39,6 +39,7 @@ struct Border {
 
 HWY_BEFORE_NAMESPACE();
 namespace trellis::kernels::HWY_NAMESPACE {
+namespace {
 
 constexpr double kLeast = -708;    // e^-708 is the least normal double
 constexpr std::size_t kFew = 32;   // pairs that are walked in order
@@ -343,6 +344,7 @@ std::optional<Border> border_at(std::span<const float> logits, double mass, doub
   return std::nullopt;
 }
 
+}  // namespace
 }  // namespace trellis::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

@@ -251,16 +251,16 @@ constexpr std::array kMetrics{
                      "accuracy by place after the reference's words less that after its own", false,
                      &exposure_gap_of_sums, kExposureStatistics, true, nullptr, nullptr, true},
     MetricDefinition{"draft_acceptance", "share of the drafted tokens that the model kept", true,
-                     &draft_acceptance_of_sums, 2, true, nullptr, nullptr, true},
-    MetricDefinition{"tokens_per_second", "generated tokens a second", true,
-                     &tokens_per_second_of_sums, 2, true},
+                     &ratio_of_sums, 2, true, nullptr, nullptr, true},
+    MetricDefinition{"tokens_per_second", "generated tokens a second", true, &ratio_of_sums, 2,
+                     true},
 };
 
 // Of whatever group of words.
 constexpr MetricDefinition kShare{kSharePrefix,
                                   "share of the group's words among those of all groups",
                                   std::nullopt,
-                                  &group_share_of_sums,
+                                  &ratio_of_sums,
                                   2,
                                   false,
                                   nullptr,

@@ -24,12 +24,11 @@ SampleValue bits_per_byte(double nll, std::size_t bytes) {
 }
 
 SampleValue tokens_per_second(std::size_t tokens, double seconds) {
-  return sample(static_cast<double>(tokens), seconds, &tokens_per_second_of_sums);
+  return sample(static_cast<double>(tokens), seconds, &ratio_of_sums);
 }
 
 SampleValue draft_acceptance(std::size_t accepted, std::size_t proposed) {
-  return sample(static_cast<double>(accepted), static_cast<double>(proposed),
-                &draft_acceptance_of_sums);
+  return sample(static_cast<double>(accepted), static_cast<double>(proposed), &ratio_of_sums);
 }
 
 double perplexity_of_sums(std::span<const double> sums) {
@@ -40,11 +39,7 @@ double bits_per_byte_of_sums(std::span<const double> sums) {
   return sums[0] / std::numbers::ln2 / sums[1];
 }
 
-double tokens_per_second_of_sums(std::span<const double> sums) {
-  return sums[0] / sums[1];
-}
-
-double draft_acceptance_of_sums(std::span<const double> sums) {
+double ratio_of_sums(std::span<const double> sums) {
   return sums[0] / sums[1];
 }
 

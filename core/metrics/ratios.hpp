@@ -23,10 +23,10 @@ SampleValue tokens_per_second(std::size_t tokens, double seconds);
 /// Share of the tokens proposed that were kept. Undefined without any.
 SampleValue draft_acceptance(std::size_t accepted, std::size_t proposed);
 
-/// The same from sums of [nll, tokens], [nll, bytes], [tokens, seconds], [accepted, proposed].
+/// The same from sums of [nll, tokens] and [nll, bytes].
 double perplexity_of_sums(std::span<const double> sums);
 double bits_per_byte_of_sums(std::span<const double> sums);
-double tokens_per_second_of_sums(std::span<const double> sums);
-double draft_acceptance_of_sums(std::span<const double> sums);
+/// The first sum over the second: of [tokens, seconds], [accepted, proposed] and their like.
+double ratio_of_sums(std::span<const double> sums);
 
 }  // namespace trellis::metrics

@@ -3,14 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/metrics/ratios.hpp"
+
 namespace trellis::metrics {
-namespace {
-
-double mean(std::span<const double> sums) {
-  return sums[0] / sums[1];
-}
-
-}  // namespace
 
 Summation summation_of(std::string_view metric, std::span<const SampleValue> samples) {
   const auto* definition = find_metric(metric);
@@ -19,7 +14,7 @@ Summation summation_of(std::string_view metric, std::span<const SampleValue> sam
       std::all_of(samples.begin(), samples.end(), [&](const SampleValue& sample) {
         return !sample.value || sample.statistics.size() == definition->statistics_count;
       });
-  if (!by_statistics) return {2, &mean, true};
+  if (!by_statistics) return {2, &ratio_of_sums, true};
   return {definition->statistics_count, definition->from_statistics, false};
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/metrics/ratios.hpp"
 #include "core/text/words.hpp"
 
 namespace trellis::metrics {
@@ -69,12 +70,8 @@ void WordGroups::count(std::string_view text, GroupCounts& counts) const {
 SampleValue group_share(const GroupCounts& counts, std::size_t group) {
   SampleValue sample;
   sample.statistics = {static_cast<double>(counts[group]), static_cast<double>(counts.back())};
-  if (counts.back() > 0) sample.value = group_share_of_sums(sample.statistics);
+  if (counts.back() > 0) sample.value = ratio_of_sums(sample.statistics);
   return sample;
-}
-
-double group_share_of_sums(std::span<const double> sums) {
-  return sums[0] / sums[1];
 }
 
 }  // namespace trellis::metrics

@@ -51,6 +51,5 @@ class WordGroups {
 
 /// The share of group `group`; undefined where there is nothing to be a share of.
 SampleValue group_share(const GroupCounts& counts, std::size_t group);
-double group_share_of_sums(std::span<const double> sums);
 
 }  // namespace trellis::metrics
