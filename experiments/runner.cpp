@@ -14,19 +14,19 @@
 namespace trellis::experiments {
 namespace {
 
-constexpr int kPollMilliseconds = 100;
 constexpr double kFlushSeconds = 1;
 constexpr double kStopSeconds = 5;  // that a worker has to write a checkpoint
 
 // Waits until a worker has something to say.
 void wait_for_news(std::list<ModelRun>& runs) {
+  constexpr int poll_milliseconds = 100;
   std::vector<pollfd> descriptors;
   for (auto& run : runs) {
     if (!run.running()) continue;
     descriptors.push_back({run.process().event_descriptor(), POLLIN, 0});
     descriptors.push_back({run.process().error_descriptor(), POLLIN, 0});
   }
-  poll(descriptors.data(), descriptors.size(), kPollMilliseconds);
+  poll(descriptors.data(), descriptors.size(), poll_milliseconds);
 }
 
 class PlanRunner {

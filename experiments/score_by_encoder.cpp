@@ -14,8 +14,7 @@
 namespace trellis::experiments {
 namespace {
 
-constexpr std::uint64_t kBatch = 64;  // samples read at once
-constexpr std::size_t kTexts = 16;    // that the encoder reads at once
+constexpr std::size_t kTexts = 16;  // that the encoder reads at once
 
 /// Vectors of the texts of some samples; a text that several have is read once.
 class Vectors {
@@ -68,12 +67,13 @@ std::string bert_score_name(const std::filesystem::path& encoder) {
 std::uint64_t score_by_encoder(storage::Reader& reader, storage::Store& store,
                                std::int64_t experiment, plugin::Model& encoder,
                                const std::string& name, const std::function<bool()>& cancelled) {
+  constexpr std::uint64_t read_at_once = 64;  // samples
   std::uint64_t scored = 0;
   for (const auto& trial : reader.trials(experiment)) {
     const auto& id = trial.record.id;
     std::uint64_t count = 0;
     while (true) {
-      auto samples = reader.samples(id, count, kBatch, false);
+      auto samples = reader.samples(id, count, read_at_once, false);
       if (samples.empty()) break;
       count += samples.size();
       const Vectors vectors(encoder, samples, cancelled);

@@ -15,8 +15,6 @@
 namespace trellis::experiments {
 namespace {
 
-constexpr std::uint64_t kBatch = 1024;  // samples read at once
-
 using Outputs = std::vector<std::vector<std::string>>;
 
 /// The texts of one sample as tasks score them; see plugins/tasks/data/scoring.hpp.
@@ -97,11 +95,12 @@ void require_text_metrics(const std::vector<std::string>& names) {
 
 std::uint64_t score_texts(storage::Reader& reader, storage::Store& store, std::int64_t experiment,
                           const std::vector<std::string>& names, std::size_t threads) {
+  constexpr std::uint64_t read_at_once = 1024;  // samples
   std::uint64_t scored = 0;
   for (const auto& trial : reader.trials(experiment)) {
     Outputs outputs;
-    for (std::uint64_t first = 0;; first += kBatch) {
-      auto samples = reader.samples(trial.record.id, first, kBatch, true);
+    for (std::uint64_t first = 0;; first += read_at_once) {
+      auto samples = reader.samples(trial.record.id, first, read_at_once, true);
       if (samples.empty()) break;
       score_batch(samples, names, threads, outputs);
       store.add_sample_metrics(trial.record.id, samples);

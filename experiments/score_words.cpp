@@ -9,8 +9,6 @@
 namespace trellis::experiments {
 namespace {
 
-constexpr std::uint64_t kBatch = 1024;  // samples read at once
-
 std::string metric_name(const std::string& group, std::string_view of) {
   return fmt::format("{}{}{}", metrics::kSharePrefix, group, of);
 }
@@ -38,8 +36,9 @@ void score_sample(const metrics::WordGroups& groups, storage::SampleRecord& samp
 // Returns whether there are samples.
 bool score_samples(storage::Reader& reader, storage::Store& store, const std::string& trial,
                    const metrics::WordGroups& groups) {
-  for (std::uint64_t first = 0;; first += kBatch) {
-    auto samples = reader.samples(trial, first, kBatch, false);
+  constexpr std::uint64_t read_at_once = 1024;  // samples
+  for (std::uint64_t first = 0;; first += read_at_once) {
+    auto samples = reader.samples(trial, first, read_at_once, false);
     if (samples.empty()) return first > 0;
     for (auto& sample : samples) score_sample(groups, sample);
     store.add_sample_metrics(trial, samples);

@@ -12,8 +12,6 @@
 namespace trellis::experiments {
 namespace {
 
-constexpr int kPollMilliseconds = 50;
-
 std::string last_line(const std::string& text) {
   const auto end = text.find_last_not_of('\n');
   if (end == std::string::npos) return {};
@@ -44,10 +42,11 @@ std::string run_worker(const Job& job, const WorkerOptions& options,
   std::uint32_t polls = 0;
   std::string failure;
   bool ended = false;
+  constexpr int poll_milliseconds = 50;
   while (process.open()) {
     pollfd descriptors[] = {{process.event_descriptor(), POLLIN, 0},
                             {process.error_descriptor(), POLLIN, 0}};
-    poll(descriptors, 2, kPollMilliseconds);
+    poll(descriptors, 2, poll_milliseconds);
     if (stop_requests() > 0) throw Error(Fault::cancelled, "stopped");
     process.read_errors();
     try {

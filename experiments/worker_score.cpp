@@ -12,8 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t kBatch = 64;
-
 constexpr const char* kKeptDetail = "likelihood";
 
 // What the host measured stays as the model's run left it.
@@ -36,12 +34,13 @@ plugin::Output output_of(const storage::SampleRecord& sample) {
 }  // namespace
 
 void run_score(const WorkerContext& context, const ScoreJob& job) {
+  constexpr std::uint64_t read_at_once = 64;  // samples
   auto task = plugin::Task::create(context.registry, job.task.plugin, job.task.settings);
   auto reader = storage::Reader::open(job.database);
   for (const auto& trial : job.trials) {
-    for (std::uint64_t first = 0;; first += kBatch) {
+    for (std::uint64_t first = 0;; first += read_at_once) {
       if (context.cancelled()) throw Error(Fault::cancelled, "scoring was cancelled");
-      auto samples = reader.samples(trial, first, kBatch, true);
+      auto samples = reader.samples(trial, first, read_at_once, true);
       if (samples.empty()) break;
       std::vector<plugin::Example> examples;
       std::vector<plugin::Output> outputs;

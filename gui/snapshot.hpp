@@ -8,6 +8,7 @@
 #include <array>
 #include <bitset>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +26,9 @@ namespace trellis::gui {
 
 /// The characters that texts need, of the Basic Multilingual Plane (all that ImGui 1.86 can draw).
 using CharacterSet = std::bitset<0x10000>;
+
+/// What stands in a column where there is no number.
+inline constexpr double no_value = std::numeric_limits<double>::quiet_NaN();
 
 /// One experiment, without its samples.
 struct Overview {

@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::size_t most_answer_rows = 10'000;
 
-constexpr double none = std::numeric_limits<double>::quiet_NaN();
-
 /// What changes when samples that are there already get other values.
 std::vector<double> scored(const storage::TrialRow* trial) {
   std::vector<double> values;
@@ -44,7 +42,7 @@ TrialSamples read_trial(storage::Reader& reader, const std::string& trial, std::
   for (const auto& value : reader.sample_values(trial, after)) {
     if (value.metric.empty()) continue;  // a sample without metrics
     auto& column = samples.metrics[value.metric];
-    column.resize(rows, none);
+    column.resize(rows, no_value);
     // Samples that were committed between the two queries have values but no row yet.
     if (value.row < rows) column[value.row] = value.value;
   }
@@ -65,7 +63,7 @@ TrialSamples merged(const TrialSamples& before, const TrialSamples& added) {
     both.rows.push_back(from.rows[at]);
     for (auto& [metric, values] : both.metrics) {
       const auto found = from.metrics.find(metric);
-      values.push_back(found != from.metrics.end() ? found->second[at] : none);
+      values.push_back(found != from.metrics.end() ? found->second[at] : no_value);
     }
   };
   const auto place = [](const storage::SampleRow& row) {

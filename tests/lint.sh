@@ -15,7 +15,8 @@ done
 # A build of its own, in which nothing is built: clang 14 can read neither what GCC has precompiled nor
 # LibTorch's headers.
 cmake -G Ninja -B build/lint -DCMAKE_BUILD_TYPE=Release -DCMAKE_EXPORT_COMPILE_COMMANDS=ON \
-  -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DTRELLIS_TORCH=OFF >/dev/null
+  -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON \
+  -DTRELLIS_COMPILE_TOGETHER=OFF -DTRELLIS_TORCH=OFF >/dev/null
 compiled=build/lint/compile_commands.json
 sed -i -E 's/ -f(tree-loop-vectorize|vect-cost-model=[a-z]+)//g' "$compiled" # which clang does not know
 

@@ -59,13 +59,18 @@ endfunction()
 function(trellis_compile_quickly target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
   trellis_reuse_headers(${target} trellis_quick_headers)
+  trellis_compile_together(${target})
 endfunction()
 
-# trellis_compile_together(TARGET FILES): files by so many as one. For rooms that read LibTorch's
-# headers: even precompiled, to load these takes longer than to compile most files.
-function(trellis_compile_together target files)
-  if(NOT CMAKE_DISABLE_PRECOMPILE_HEADERS) # else a tool looks at the files one by one
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${files})
+# A changed file is compiled with its whole group: whoever works on one room may prefer OFF.
+option(TRELLIS_COMPILE_TOGETHER "Compile up to eight files of a room as one" ON)
+
+# trellis_compile_together(TARGET): files in groups. Most of the time of a whole build goes into what
+# they all read, above all LibTorch's headers, which even precompiled take longer to load than most
+# files take to compile.
+function(trellis_compile_together target)
+  if(TRELLIS_COMPILE_TOGETHER)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   endif()
 endfunction()
 

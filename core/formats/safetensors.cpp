@@ -26,15 +26,15 @@ constexpr std::uint64_t kLongestHeader = 100'000'000;  // the format's own limit
                                    "; copy it anew, or delete it and train again");
 }
 
-struct PlacedTensor {
+struct TensorEntry {
   StoredTensor tensor;
   std::uint64_t begin = 0;
   std::uint64_t end = 0;
 };
 
-PlacedTensor read_entry(const std::filesystem::path& path, const std::string& name,
-                        const nlohmann::json& entry, std::span<const std::byte> data) {
-  PlacedTensor placed;
+TensorEntry read_entry(const std::filesystem::path& path, const std::string& name,
+                       const nlohmann::json& entry, std::span<const std::byte> data) {
+  TensorEntry placed;
   StoredTensor& tensor = placed.tensor;
   tensor.name = name;
   std::string type;
@@ -71,12 +71,12 @@ void read_metadata(const std::filesystem::path& path, const nlohmann::json& entr
 }
 
 // The tensors must cover all bytes, each byte once.
-void check_places(const std::filesystem::path& path, std::vector<PlacedTensor>& placed,
+void check_places(const std::filesystem::path& path, std::vector<TensorEntry>& placed,
                   std::uint64_t size) {
   std::ranges::sort(placed, {},
-                    [](const PlacedTensor& one) { return std::pair(one.begin, one.end); });
+                    [](const TensorEntry& one) { return std::pair(one.begin, one.end); });
   std::uint64_t covered = 0;
-  for (const PlacedTensor& one : placed) {
+  for (const TensorEntry& one : placed) {
     if (one.begin != covered)
       refuse(path, fmt::format("tensor \"{}\" begins at byte {}, the one before it ends at {}",
                                one.tensor.name, one.begin, covered));
@@ -118,7 +118,7 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   const nlohmann::json header =
       nlohmann::json::parse(text_of(all.subspan(kPrefix, header_size)), nullptr, false);
   if (!header.is_object()) refuse(path, "its header is not a JSON object");
-  std::vector<PlacedTensor> placed;
+  std::vector<TensorEntry> placed;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") {
       read_metadata(path, entry, file.metadata);
@@ -127,7 +127,7 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
     }
   }
   check_places(path, placed, file.data.size());
-  for (PlacedTensor& one : placed) {
+  for (TensorEntry& one : placed) {
     std::string name = one.tensor.name;
     file.tensors.emplace(std::move(name), std::move(one.tensor));
   }

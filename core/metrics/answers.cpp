@@ -11,11 +11,6 @@
 namespace trellis::metrics {
 namespace {
 
-bool is_ascii_punctuation(char c) {
-  return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
-         (c >= '{' && c <= '~');
-}
-
 std::string in_form(std::string_view text, AnswerForm form) {
   switch (form) {
     case AnswerForm::normalized:
@@ -57,7 +52,7 @@ double f1(std::string_view output, std::string_view reference) {
 std::string normalize_answer(std::string_view text) {
   static const text::Pattern articles(R"(\b(?:a|an|the)\b)");
   std::string lower = text::to_lower(text);
-  lower.erase(std::remove_if(lower.begin(), lower.end(), is_ascii_punctuation), lower.end());
+  lower.erase(std::remove_if(lower.begin(), lower.end(), text::is_ascii_punctuation), lower.end());
   std::string without;
   std::size_t from = 0;
   articles.for_each_match(lower, [&](std::string_view match) {
@@ -74,7 +69,7 @@ std::string normalize_chinese_answer(std::string_view text) {
   std::string words;
   for (const auto c : text::to_code_points(text::to_lower(text))) {
     const auto code_point = static_cast<UChar32>(c);
-    const bool ascii = c < 0x80 && is_ascii_punctuation(static_cast<char>(c));
+    const bool ascii = c < 0x80 && text::is_ascii_punctuation(static_cast<char>(c));
     if (ascii || u_ispunct(code_point)) continue;
     const bool alone = u_hasBinaryProperty(code_point, UCHAR_IDEOGRAPHIC);
     if (alone) words.push_back(' ');

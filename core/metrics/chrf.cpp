@@ -8,20 +8,15 @@
 namespace trellis::metrics {
 namespace {
 
-bool is_ascii_punctuation(char c) {
-  return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
-         (c >= '{' && c <= '~');
-}
-
 /// Words; of each at most one punctuation mark is cut off, the last character
 /// if it is one, else the first.
 std::vector<std::string_view> words_of(std::string_view text) {
   std::vector<std::string_view> words;
   for (const auto word : text::split_white_space(text)) {
-    if (word.size() > 1 && is_ascii_punctuation(word.back())) {
+    if (word.size() > 1 && text::is_ascii_punctuation(word.back())) {
       words.push_back(word.substr(0, word.size() - 1));
       words.push_back(word.substr(word.size() - 1));
-    } else if (word.size() > 1 && is_ascii_punctuation(word.front())) {
+    } else if (word.size() > 1 && text::is_ascii_punctuation(word.front())) {
       words.push_back(word.substr(0, 1));
       words.push_back(word.substr(1));
     } else {

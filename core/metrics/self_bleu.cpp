@@ -27,10 +27,9 @@ struct TwoLargest {
   std::size_t of_others(std::size_t sequence) const { return owner == sequence ? second : largest; }
 };
 
-using Numbered = std::vector<std::u32string>;
-
 /// matches[n - 1][i]: n-grams of sequence i that one of the others has as well, clipped.
-std::vector<std::vector<std::size_t>> matches_of(const Numbered& sequences, std::size_t orders) {
+std::vector<std::vector<std::size_t>> matches_of(const std::vector<std::u32string>& sequences,
+                                                 std::size_t orders) {
   std::vector<std::vector<std::size_t>> matches;
   for (std::size_t n = 1; n <= orders; ++n) {
     std::vector<NgramCounts> counts;
@@ -67,7 +66,7 @@ std::optional<std::vector<double>> self_bleu(std::span<const std::vector<std::st
                                              const SelfBleuOptions& options) {
   if (sequences.size() < 2) return std::nullopt;
   TokenNumbers numbers;
-  Numbered numbered;
+  std::vector<std::u32string> numbered;
   std::vector<std::size_t> lengths;
   for (const auto& tokens : sequences) {
     numbered.push_back(numbers.of(tokens));

@@ -34,7 +34,7 @@ constexpr std::size_t kLongest = 1 << 20;  // bytes of a template, and of what i
 constexpr std::size_t kDeepest = 32;       // statements in each other
 
 // A piece of the source between delimiters.
-struct Piece {
+struct TemplatePiece {
   enum class Kind { text, output, statement } kind = Kind::text;
   std::string_view content;
   std::size_t line = 1;
@@ -55,8 +55,8 @@ void strip_line_begin(std::string_view& text) {
   }
 }
 
-std::vector<Piece> split(std::string_view source) {
-  std::vector<Piece> pieces;
+std::vector<TemplatePiece> split(std::string_view source) {
+  std::vector<TemplatePiece> pieces;
   std::size_t line = 1;
   bool at_begin = true;  // of the source or of a line
   while (!source.empty()) {
@@ -65,7 +65,7 @@ std::vector<Piece> split(std::string_view source) {
            source[open + 1] != '%' && source[open + 1] != '#')
       open = source.find('{', open + 1);
     if (open == source.npos || open + 1 >= source.size()) {
-      pieces.push_back({Piece::Kind::text, source, line});
+      pieces.push_back({TemplatePiece::Kind::text, source, line});
       return pieces;
     }
     const char sign = source[open + 1];
@@ -83,10 +83,11 @@ std::vector<Piece> split(std::string_view source) {
     const auto before_lines = std::ranges::count(before, '\n');
     if (sign != '{' && (at_begin || before.find('\n') != before.npos)) strip_line_begin(before);
     if (strip_before) strip_end(before, " \t\r\n");
-    if (!before.empty()) pieces.push_back({Piece::Kind::text, before, line});
+    if (!before.empty()) pieces.push_back({TemplatePiece::Kind::text, before, line});
     line += static_cast<std::size_t>(before_lines);
     if (sign != '#')
-      pieces.push_back({sign == '{' ? Piece::Kind::output : Piece::Kind::statement, content, line});
+      pieces.push_back({sign == '{' ? TemplatePiece::Kind::output : TemplatePiece::Kind::statement,
+                        content, line});
     line += static_cast<std::size_t>(std::ranges::count(content, '\n'));
     at_begin = false;
     const std::size_t whole = after.size();
@@ -105,7 +106,7 @@ std::vector<Piece> split(std::string_view source) {
 
 class BlockParser {
  public:
-  explicit BlockParser(std::vector<Piece> pieces) : pieces_(std::move(pieces)) {}
+  explicit BlockParser(std::vector<TemplatePiece> pieces) : pieces_(std::move(pieces)) {}
 
   Block all() {
     Block block = until_end();
@@ -126,15 +127,15 @@ class BlockParser {
     if (++depth_ > kDeepest) refuse_template(pieces_.back().line, "statements lie too deep");
     Block block;
     while (next_ < pieces_.size()) {
-      const Piece& piece = pieces_[next_];
-      if (piece.kind == Piece::Kind::statement) {
+      const TemplatePiece& piece = pieces_[next_];
+      if (piece.kind == TemplatePiece::Kind::statement) {
         const std::string name = word();
         if (name.starts_with("end") || name == "elif" || name == "else") break;
         block.parts.push_back(statement(name));
         continue;
       }
       Part part;
-      part.kind = piece.kind == Piece::Kind::text ? Kind::text : Kind::output;
+      part.kind = piece.kind == TemplatePiece::Kind::text ? Kind::text : Kind::output;
       part.line = piece.line;
       part.text = std::string(piece.content);
       if (part.kind == Kind::output) part.conditions.push_back(whole(piece.content, piece.line));
@@ -206,7 +207,7 @@ class BlockParser {
     return part;
   }
 
-  std::vector<Piece> pieces_;
+  std::vector<TemplatePiece> pieces_;
   std::size_t next_ = 0;
   std::size_t depth_ = 0;
 };

@@ -19,9 +19,10 @@ std::string joined(const std::vector<std::string>& tokens) {
   return text;
 }
 
-class Sequence final : public Decoder {
+class SequenceDecoder final : public Decoder {
  public:
-  explicit Sequence(std::vector<std::unique_ptr<Decoder>> steps) : steps_(std::move(steps)) {}
+  explicit SequenceDecoder(std::vector<std::unique_ptr<Decoder>> steps)
+      : steps_(std::move(steps)) {}
   void apply(std::vector<std::string>& tokens) const override {
     for (const auto& step : steps_) step->apply(tokens);
   }
@@ -81,9 +82,9 @@ class Fuse final : public Decoder {
   void apply(std::vector<std::string>& tokens) const override { tokens = {joined(tokens)}; }
 };
 
-class Strip final : public Decoder {
+class StripDecoder final : public Decoder {
  public:
-  Strip(std::string content, std::size_t start, std::size_t stop)
+  StripDecoder(std::string content, std::size_t start, std::size_t stop)
       : content_(std::move(content)), start_(start), stop_(stop) {}
   void apply(std::vector<std::string>& tokens) const override {
     for (auto& token : tokens) {
@@ -221,7 +222,7 @@ std::unique_ptr<Decoder> read_decoder(const nlohmann::json& json) {
   if (type == "Sequence") {
     std::vector<std::unique_ptr<Decoder>> steps;
     for (const auto& part : json.at("decoders")) steps.push_back(read_decoder(part));
-    return std::make_unique<Sequence>(std::move(steps));
+    return std::make_unique<SequenceDecoder>(std::move(steps));
   }
   if (type == "ByteLevel") return std::make_unique<ByteLevel>();
   if (type == "ByteFallback") return std::make_unique<ByteFallback>();
@@ -229,8 +230,8 @@ std::unique_ptr<Decoder> read_decoder(const nlohmann::json& json) {
   if (type == "Strip") {
     auto content = json.at("content").get<std::string>();
     if (content.empty()) throw Error(Fault::bad_data, "tokenizer: a Strip decoder of nothing");
-    return std::make_unique<Strip>(std::move(content), json.at("start").get<std::size_t>(),
-                                   json.at("stop").get<std::size_t>());
+    return std::make_unique<StripDecoder>(std::move(content), json.at("start").get<std::size_t>(),
+                                          json.at("stop").get<std::size_t>());
   }
   if (type == "Replace" && json.at("pattern").contains("String")) {
     auto from = json.at("pattern").at("String").get<std::string>();

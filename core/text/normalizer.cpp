@@ -14,9 +14,10 @@
 namespace trellis::text {
 namespace {
 
-class Sequence final : public Normalizer {
+class SequenceNormalizer final : public Normalizer {
  public:
-  explicit Sequence(std::vector<std::unique_ptr<Normalizer>> steps) : steps_(std::move(steps)) {}
+  explicit SequenceNormalizer(std::vector<std::unique_ptr<Normalizer>> steps)
+      : steps_(std::move(steps)) {}
   void apply(AlignedText& text) const override {
     for (const auto& step : steps_) step->apply(text);
   }
@@ -129,9 +130,9 @@ struct WithoutAccents {
   }
 };
 
-class Strip final : public Normalizer {
+class StripNormalizer final : public Normalizer {
  public:
-  Strip(bool left, bool right) : left_(left), right_(right) {}
+  StripNormalizer(bool left, bool right) : left_(left), right_(right) {}
   void apply(AlignedText& text) const override {
     const auto old = text.text();
     std::size_t begin = left_ ? old.size() : 0;
@@ -185,7 +186,7 @@ std::unique_ptr<Normalizer> read_normalizer(const nlohmann::json& json) {
     for (const auto& part : json.at("normalizers")) {
       if (auto step = read_normalizer(part)) steps.push_back(std::move(step));
     }
-    return std::make_unique<Sequence>(std::move(steps));
+    return std::make_unique<SequenceNormalizer>(std::move(steps));
   }
   if (type == "Prepend") return std::make_unique<Prepend>(json.at("prepend").get<std::string>());
   if (type == "Replace") return read_replace(json);
@@ -194,7 +195,8 @@ std::unique_ptr<Normalizer> read_normalizer(const nlohmann::json& json) {
   if (type == "StripAccents") return std::make_unique<EachCharacter<WithoutAccents>>();
   if (type == "Lowercase") return make_lowercase_normalizer();
   if (type == "Strip") {
-    return std::make_unique<Strip>(json.value("strip_left", true), json.value("strip_right", true));
+    return std::make_unique<StripNormalizer>(json.value("strip_left", true),
+                                             json.value("strip_right", true));
   }
   if (type == "Precompiled") {
     return make_precompiled_normalizer(json.at("precompiled_charsmap").get<std::string>());

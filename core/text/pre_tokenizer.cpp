@@ -77,9 +77,10 @@ void cut_each(std::vector<Piece>& pieces, Cut&& cut) {
   pieces = std::move(out);
 }
 
-class Sequence final : public PreTokenizer {
+class SequencePreTokenizer final : public PreTokenizer {
  public:
-  explicit Sequence(std::vector<std::unique_ptr<PreTokenizer>> steps) : steps_(std::move(steps)) {}
+  explicit SequencePreTokenizer(std::vector<std::unique_ptr<PreTokenizer>> steps)
+      : steps_(std::move(steps)) {}
   void apply(AlignedText& text, std::vector<Piece>& pieces) const override {
     for (const auto& step : steps_) step->apply(text, pieces);
   }
@@ -271,7 +272,7 @@ PreTokenizerParts read_sequence(const nlohmann::json& json) {
     out.needs_ranges |= step.needs_ranges;
     if (step.pre_tokenizer) steps.push_back(std::move(step.pre_tokenizer));
   }
-  out.pre_tokenizer = std::make_unique<Sequence>(std::move(steps));
+  out.pre_tokenizer = std::make_unique<SequencePreTokenizer>(std::move(steps));
   return out;
 }
 

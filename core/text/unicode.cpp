@@ -136,6 +136,11 @@ std::string to_lower(std::string_view text) {
   return out;
 }
 
+bool is_ascii_punctuation(char c) {
+  return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') ||
+         (c >= '{' && c <= '~');
+}
+
 bool is_space(char32_t code_point) {
   if (code_point == ' ') return true;  // as most are
   // Python's str.isspace(): bidirectional class WS, B or S, or category Zs. ICU has the parts,

@@ -31,6 +31,9 @@ std::vector<std::string_view> split_code_points(std::string_view text);
 /// Full Unicode lower-casing, as Python's str.lower() does it (final sigma included).
 std::string to_lower(std::string_view text);
 
+/// Python's string.punctuation.
+bool is_ascii_punctuation(char c);
+
 /// White space as Python's str.split() and str.strip() see it.
 bool is_space(char32_t code_point);
 std::vector<std::string_view> split_white_space(std::string_view text);

@@ -8,7 +8,7 @@
 namespace trellis::text {
 namespace {
 
-constexpr unsigned char kSeparator = 0;
+constexpr unsigned char kBetweenWords = 0;
 constexpr unsigned char kBeyondAscii = 0xFF;
 
 // Of every byte: what it is in a word, lower-cased, or one of the above.
@@ -55,7 +55,7 @@ void append_word_hashes(std::string_view text, std::vector<std::uint64_t>& hashe
     const auto byte = kByteClasses[static_cast<unsigned char>(text[at])];
     if (byte != kBeyondAscii) {
       ++at;
-      if (byte == kSeparator) {
+      if (byte == kBetweenWords) {
         end_word();
       } else {
         word.add(byte);

@@ -12,7 +12,7 @@ namespace {
 
 const std::vector<std::string> axis_names = {"steps", "tokens", "seconds"};
 
-void draw_controls(ViewContext& context) {
+void draw_curve_controls(ViewContext& context) {
   auto& state = context.state;
   auto chosen = axis_names[static_cast<std::size_t>(state.axis)];
   if (choice(context, "x", axis_names, chosen, 7)) {
@@ -47,7 +47,7 @@ void draw_curves(ViewContext& context) {
     say_empty("No model of this experiment was trained here.");
     return;
   }
-  draw_controls(context);
+  draw_curve_controls(context);
   std::vector<PlotSeries> series;
   std::size_t model = 0;
   for (std::size_t i = 0; i < curves.size(); ++i) {

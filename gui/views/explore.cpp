@@ -13,8 +13,6 @@
 namespace trellis::gui {
 namespace {
 
-constexpr double none = std::numeric_limits<double>::quiet_NaN();
-
 struct Points {
   std::vector<std::size_t> rows;  ///< of the table, of the points in each series' order
   std::vector<PlotSeries> series;
@@ -22,12 +20,12 @@ struct Points {
 };
 
 void add_point(PlotSeries& series, const reports::Cell& x, const reports::Cell& y) {
-  series.x.push_back(x.value.value_or(none));
-  series.y.push_back(y.value.value_or(none));
-  series.x_low.push_back(x.low.value_or(none));
-  series.x_high.push_back(x.high.value_or(none));
-  series.low.push_back(y.low.value_or(none));
-  series.high.push_back(y.high.value_or(none));
+  series.x.push_back(x.value.value_or(no_value));
+  series.y.push_back(y.value.value_or(no_value));
+  series.x_low.push_back(x.low.value_or(no_value));
+  series.x_high.push_back(x.high.value_or(no_value));
+  series.low.push_back(y.low.value_or(no_value));
+  series.high.push_back(y.high.value_or(no_value));
 }
 
 /// One series a model, then the front as a line.
@@ -52,8 +50,8 @@ Points points_of(const reports::TaskTable& table, std::size_t x, std::size_t y,
     }
     add_point(*found, arm.cells[x], arm.cells[y]);
     points.row_of[static_cast<std::size_t>(found - points.series.begin())].push_back(row);
-    xs.push_back(arm.cells[x].value.value_or(none));
-    ys.push_back(arm.cells[y].value.value_or(none));
+    xs.push_back(arm.cells[x].value.value_or(no_value));
+    ys.push_back(arm.cells[y].value.value_or(no_value));
   }
   const auto higher_x = table.columns[x].higher_is_better;
   const auto higher_y = table.columns[y].higher_is_better;

@@ -13,7 +13,6 @@
 namespace trellis::gui {
 namespace {
 
-constexpr double none = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t most_metric_axes = 8;
 
 const std::vector<SweptSetting>& sweep_of(ViewContext& context, const reports::TaskTable& table) {
@@ -60,7 +59,7 @@ ParallelAxis axis_of(const SweptSetting& setting) {
   for (std::size_t row = 0; row < setting.texts.size(); ++row) {
     const auto found = std::ranges::find(axis.labels, setting.texts[row]);
     axis.values[row] =
-        found == axis.labels.end() ? none : static_cast<double>(found - axis.labels.begin());
+        found == axis.labels.end() ? no_value : static_cast<double>(found - axis.labels.begin());
   }
   return axis;
 }
@@ -100,9 +99,9 @@ void draw_along_setting(ViewContext& context, const reports::TaskTable& table) {
     for (const auto row : lines[i].rows) {
       const auto& cell = table.rows[row].cells[metric];
       one.x.push_back(settings[along].numbers[row]);
-      one.y.push_back(cell.value.value_or(none));
-      one.low.push_back(cell.low.value_or(none));
-      one.high.push_back(cell.high.value_or(none));
+      one.y.push_back(cell.value.value_or(no_value));
+      one.low.push_back(cell.low.value_or(no_value));
+      one.high.push_back(cell.high.value_or(no_value));
     }
     // A single value is no line.
     one.line = one.x.size() > 1;
@@ -130,7 +129,7 @@ void draw_parallel(ViewContext& context, const reports::TaskTable& table) {
     if (column >= shown && column != metric) continue;
     ParallelAxis axis{table.columns[column].name, {}, {}};
     for (const auto& row : table.rows)
-      axis.values.push_back(row.cells[column].value.value_or(none));
+      axis.values.push_back(row.cells[column].value.value_or(no_value));
     axes.push_back(std::move(axis));
   }
   std::vector<ImU32> colours;

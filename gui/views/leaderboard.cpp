@@ -256,7 +256,7 @@ void draw_pivot(ViewContext& context, const reports::TaskTable& table) {
   ImGui::EndTable();
 }
 
-void draw_controls(ViewContext& context, const reports::TaskTable& table) {
+void draw_pivot_controls(ViewContext& context, const reports::TaskTable& table) {
   auto& state = context.state;
   std::vector<std::string> arms;
   std::string baseline;
@@ -286,7 +286,7 @@ void draw_leaderboard(ViewContext& context) {
                     : "Comparing …");
     return;
   }
-  draw_controls(context, *table);
+  draw_pivot_controls(context, *table);
   if (context.state.pivot) {
     draw_pivot(context, *table);
   } else {

@@ -20,7 +20,7 @@ constexpr std::array<const char*, 2> kind_names = {"A or B", "1 to 5"};
 constexpr std::array<const char*, storage::best_score> score_names = {
     "1 useless", "2 poor", "3 fair", "4 good", "5 perfect"};
 
-void draw_controls(ViewContext& context) {
+void draw_rating_controls(ViewContext& context) {
   auto& state = context.state;
   auto& memory = context.memory;
   const float em = ImGui::GetFontSize();
@@ -255,7 +255,7 @@ void draw_item(ViewContext& context, const RatingItems& items, std::size_t place
 void draw_rate(ViewContext& context) {
   const auto& snapshot = context.snapshot;
   const auto& state = context.state;
-  draw_controls(context);
+  draw_rating_controls(context);
   const float room = ImGui::GetContentRegionAvail().y;
   const float rating_room = state.results ? room * 0.65F : room;
   const std::size_t needed = state.rating == RatingKind::pairs ? 2 : 1;

@@ -12,8 +12,8 @@ namespace {
 constexpr auto table_flags = ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerH |
                              ImGuiTableFlags_ScrollX | ImGuiTableFlags_ScrollY |
                              ImGuiTableFlags_Resizable | ImGuiTableFlags_SizingFixedFit;
-constexpr std::size_t most_columns = 50;  // ImGui 1.86 holds 64
-constexpr double normal_95 = 1.96;        // standard errors to either side of a 95 % interval
+constexpr std::size_t most_trials = 50;  // a column each, of which ImGui 1.86 holds 64
+constexpr double normal_95 = 1.96;       // standard errors to either side of a 95 % interval
 
 std::string with_interval(const reports::RatedTrial& row, double scale, int decimals) {
   auto text = fmt::format("{:.{}f}", row.mean * scale, decimals);
@@ -35,7 +35,7 @@ void draw_agreement(const metrics::Agreement& agreement, std::size_t raters, con
 void draw_preferences(ViewContext& context, const reports::PreferenceTable& table) {
   const auto& overview = *context.snapshot.overview;
   const float em = ImGui::GetFontSize();
-  const auto shown = std::min(table.trials.size(), most_columns);
+  const auto shown = std::min(table.trials.size(), most_trials);
   draw_agreement(table.agreement, table.raters, "nominal");
   if (!table.strengths) {
     ImGui::SameLine();

@@ -10,9 +10,8 @@
 namespace trellis::gui {
 namespace {
 
-constexpr std::size_t most_columns = 60;  // ImGui 1.86 holds 64
-
 void draw_table(ViewContext& context, const storage::QueryTable& table) {
+  constexpr std::size_t most_columns = 60;  // ImGui 1.86 holds 64
   const auto columns = std::min(table.columns.size(), most_columns);
   if (columns == 0) return;
   const auto flags = ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerV |

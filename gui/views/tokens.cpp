@@ -28,7 +28,7 @@ const storage::SampleRecord* chosen_sample(const ViewContext& context) {
   return sample ? &*sample : nullptr;
 }
 
-void draw_controls(ViewContext& context) {
+void draw_token_controls(ViewContext& context) {
   auto& state = context.state;
   auto chosen = colour_names[static_cast<std::size_t>(state.colour)];
   if (choice(context, "colour", colour_names, chosen, 8)) {
@@ -294,7 +294,7 @@ void draw_tokens(ViewContext& context) {
     say_empty("Reading tokens …");
     return;
   }
-  draw_controls(context);
+  draw_token_controls(context);
   step(context);
   const auto parted = parting(*tokens);
   const float em = ImGui::GetFontSize();
