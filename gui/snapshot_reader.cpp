@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 
 #include "core/error.hpp"
 #include "gui/view_models/selection.hpp"

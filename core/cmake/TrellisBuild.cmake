@@ -59,7 +59,6 @@ endfunction()
 function(trellis_compile_quickly target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
   trellis_reuse_headers(${target} trellis_quick_headers)
-  trellis_compile_together(${target})
 endfunction()
 
 # A changed file is compiled with its whole group: whoever works on one room may prefer OFF.
@@ -85,10 +84,12 @@ function(trellis_add_headers name header)
   target_precompile_headers(${name} PRIVATE ${PROJECT_SOURCE_DIR}/${header})
 endfunction()
 
-# trellis_add_library(NAME SOURCES ... LIBRARIES ...): one room as a static library.
+# trellis_add_library(NAME SOURCES ... LIBRARIES ...): one room as a static library, its files compiled
+# in groups.
 function(trellis_add_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LIBRARIES")
   add_library(${name} STATIC ${arg_SOURCES})
   target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/core/include)
   target_link_libraries(${name} PUBLIC ${arg_LIBRARIES} PRIVATE trellis_build_flags)
+  trellis_compile_together(${name})
 endfunction()

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <stdexcept>
 
@@ -16,8 +15,6 @@ namespace {
 
 using Test = std::function<bool(const PairedRow&)>;
 using TextTest = std::function<bool(std::string_view)>;
-
-constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 const storage::SampleRow* sample_at(const PairedSamples& samples, const PairedRow& row,
                                     std::size_t trial) {
@@ -241,12 +238,12 @@ class Parser {
     const auto& samples = samples_;
     if (name == "difference") {
       return [&samples, metric = metric_](const PairedRow& row, std::size_t trial) {
-        return trial == 0 ? difference_of(samples, row, metric) : none;
+        return trial == 0 ? difference_of(samples, row, metric) : no_value;
       };
     }
     if (name == "example" || name == "sample") {
       return [&samples, by_example = name == "example"](const PairedRow& row, std::size_t trial) {
-        if (trial != 0) return none;
+        if (trial != 0) return no_value;
         return static_cast<double>(by_example ? samples.examples[row.example].example_index
                                               : row.sample_index);
       };
@@ -263,7 +260,7 @@ class Parser {
     if (name == "length") {
       return [&samples, only](const PairedRow& row, std::size_t trial) {
         const auto* sample = sample_at(samples, row, trial);
-        if (sample == nullptr || (only && *only != trial)) return none;
+        if (sample == nullptr || (only && *only != trial)) return no_value;
         return static_cast<double>(sample->token_count);
       };
     }
@@ -272,7 +269,7 @@ class Parser {
       refuse("there is no metric '" + name + "' here");
     }
     return [&samples, only, name](const PairedRow& row, std::size_t trial) {
-      return only && *only != trial ? none : metric_of(samples, row, trial, name);
+      return only && *only != trial ? no_value : metric_of(samples, row, trial, name);
     };
   }
 
@@ -318,7 +315,7 @@ double sort_key(const PairedSamples& samples, const PairedRow& row, const Wish& 
       return difference_of(samples, row, wish.metric);
     case SampleSort::length: {
       const auto* sample = sample_at(samples, row, 0);
-      return sample != nullptr ? static_cast<double>(sample->token_count) : none;
+      return sample != nullptr ? static_cast<double>(sample->token_count) : no_value;
     }
     default:
       return static_cast<double>(samples.examples[row.example].example_index);
@@ -329,10 +326,11 @@ double sort_key(const PairedSamples& samples, const PairedRow& row, const Wish& 
 
 double metric_of(const PairedSamples& samples, const PairedRow& row, std::size_t trial,
                  const std::string& metric) {
-  if (trial >= samples.trials.size() || row.rows[trial] == no_sample) return none;
+  if (trial >= samples.trials.size() || row.rows[trial] == no_sample) return no_value;
   const auto& metrics = samples.trials[trial]->metrics;
   const auto found = metrics.find(metric);
-  return found != metrics.end() ? found->second[static_cast<std::size_t>(row.rows[trial])] : none;
+  return found != metrics.end() ? found->second[static_cast<std::size_t>(row.rows[trial])]
+                                : no_value;
 }
 
 double difference_of(const PairedSamples& samples, const PairedRow& row,

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 #include <utility>
@@ -19,7 +18,7 @@ double number_of(const std::string& text) {
   double value = 0;
   const auto [rest, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = code == std::errc() && rest == text.data() + text.size();
-  return whole ? value : std::numeric_limits<double>::quiet_NaN();
+  return whole ? value : no_value;
 }
 
 /// Which arms have the same text: the place of the first such arm for each.

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "gui/view_models/comparison.hpp"
 #include "gui/view_models/leaderboard.hpp"

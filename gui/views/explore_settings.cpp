@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "gui/view_models/leaderboard.hpp"
 #include "gui/view_models/selection.hpp"

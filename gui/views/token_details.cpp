@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "gui/view_models/selection.hpp"
 #include "gui/view_models/tokens.hpp"
@@ -68,14 +67,13 @@ void draw_alternatives(ViewContext& context, const storage::Token& token, const 
     draw_number(alternative.probability, "%.4f", colour);
     ImGui::TableNextColumn();
     draw_number(alternative.mass, "%.4f", colour);
-    const double none = std::numeric_limits<double>::quiet_NaN();
     if (choice != nullptr) {
       ImGui::TableNextColumn();
-      draw_number(seen != nullptr && seen->kept ? seen->after : none, "%.4f", colour);
+      draw_number(seen != nullptr && seen->kept ? seen->after : no_value, "%.4f", colour);
     }
     if (choice != nullptr && noisy) {
       ImGui::TableNextColumn();
-      draw_number(seen != nullptr ? seen->noise : none, "%+.3f", colour);
+      draw_number(seen != nullptr ? seen->noise : no_value, "%+.3f", colour);
     }
     ImGui::TableNextColumn();
     draw_share(seen != nullptr && seen->kept ? seen->after : alternative.probability,
