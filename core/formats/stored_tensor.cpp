@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "core/error.hpp"
-#include "core/formats/stored_blocks.hpp"
 
 namespace trellis::formats {
 namespace {
@@ -36,26 +35,6 @@ constexpr std::array kTypes = {
 
 const TypeFacts& facts_of(ElementType type) {
   return kTypes[static_cast<std::size_t>(type)];
-}
-
-using Expand = void (*)(const std::byte* block, std::span<float> out);
-
-// What expands a block format that core/kernels does not know, or null.
-Expand expansion_of(ElementType type) {
-  switch (type) {
-    case ElementType::q5_0:
-      return expand_q5_0;
-    case ElementType::q5_1:
-      return expand_q5_1;
-    case ElementType::q4_k:
-      return expand_q4_k;
-    case ElementType::q5_k:
-      return expand_q5_k;
-    case ElementType::q6_k:
-      return expand_q6_k;
-    default:
-      return nullptr;
-  }
 }
 
 void copy_float64(std::span<const std::byte> bytes, std::span<float> out) {
@@ -100,6 +79,16 @@ std::optional<WeightStorage> same_storage(ElementType type) {
       return WeightStorage::q4_0;
     case ElementType::q4_1:
       return WeightStorage::q4_1;
+    case ElementType::q5_0:
+      return WeightStorage::q5_0;
+    case ElementType::q5_1:
+      return WeightStorage::q5_1;
+    case ElementType::q4_k:
+      return WeightStorage::q4_k;
+    case ElementType::q5_k:
+      return WeightStorage::q5_k;
+    case ElementType::q6_k:
+      return WeightStorage::q6_k;
     default:
       return std::nullopt;
   }
@@ -142,9 +131,6 @@ void copy_values(const StoredTensor& tensor, std::span<float> out) {
     kernels::load_row(*storage, tensor.bytes, out);
   } else if (tensor.type == ElementType::float64) {
     copy_float64(tensor.bytes, out);
-  } else if (const Expand expand = expansion_of(tensor.type)) {
-    for (std::size_t i = 0; i < out.size() / size; ++i)
-      expand(tensor.bytes.data() + i * bytes, out.subspan(i * size, size));
   } else {
     throw Error(Fault::bad_data, "tensor \"" + tensor.name + "\" has the type " +
                                      std::string(type_name(tensor.type)) +

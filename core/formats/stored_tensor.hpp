@@ -15,7 +15,7 @@
 
 namespace trellis::formats {
 
-/// How elements are encoded. The block formats (q...) are GGUF's; see stored_blocks.hpp.
+/// How elements are encoded. The block formats (q...) are those of core/kernels.
 enum class ElementType {
   float64,
   float32,

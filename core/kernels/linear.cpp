@@ -20,7 +20,8 @@ namespace {
 constexpr std::size_t kMaxChunk = 96;   // rows that go through the weights together
 constexpr std::size_t kMaxSlice = 768;  // of a panel's depth, so that it stays in a cache
 constexpr std::size_t kAhead = 4096;    // floats by which fetching runs ahead of a lone block
-constexpr std::size_t kExpanded = 256;  // inputs whose weights are expanded at once, of all panels
+constexpr std::size_t kExpanded = 256;  // inputs whose weights are expanded at once, of all panels;
+                                        // the largest block has as many
 
 // A chunk of rows on its way through a layer.
 struct Chunk {
@@ -163,9 +164,7 @@ void multiply_expanded(const Chunk& chunk, std::size_t first, std::size_t panel,
   const PackedWeights& weights = *chunk.weights;
   const std::size_t depth = weights.inputs();
   const std::size_t step = kExpanded / panels;
-  const auto bytes_of = [&](std::size_t inputs) {
-    return inputs * kPanel * block_bytes(weights.storage()) / block_size(weights.storage());
-  };
+  const auto bytes_of = [&](std::size_t inputs) { return weights.bytes_of_inputs(inputs); };
   // While one slice is expanded, the one after the next is fetched: of these panels, or of those
   // that follow them.
   const std::size_t ahead = 2 * step;
@@ -186,28 +185,29 @@ void multiply_expanded(const Chunk& chunk, std::size_t first, std::size_t panel,
 // The same for a lone block of rows: whole blocks of weights become floats in registers.
 void multiply_few(const Chunk& chunk, std::size_t panel, ConstRows start, Rows out) {
   const PackedWeights& weights = *chunk.weights;
-  QuantizedBlock block;
+  FewRows block;
   block.in = chunk.packed;
   block.weights = weights.panel(panel);
-  block.blocks = weights.inputs() / kBlockInputs;
+  block.blocks = weights.inputs() / block_size(weights.storage());
   block.initial = start.data;
   block.initial_stride = start.stride;
   block.out = out.data;
   block.out_stride = out.stride;
   multiply_quantized(weights.storage(), chunk.in.count, block);
-  const std::size_t done = block.blocks * kBlockInputs;
+  const std::size_t done = block.blocks * block_size(weights.storage());
   if (done < weights.inputs()) multiply_expanded(chunk, done, panel, 1, start, out);
 }
 
 bool multiplies_few(const Chunk& chunk) {
-  return chunk.in.count <= kMaxQuantizedRows &&
-         block_size(chunk.weights->storage()) == kBlockInputs;
+  return chunk.in.count <= max_quantized_rows(chunk.weights->storage());
 }
 
 // Panels that a chunk's blocks go through at once.
 std::size_t panels_at_once(const Chunk& chunk) {
   if (chunk.block_count > 1 || multiplies_few(chunk)) return 1;
-  return block_panels(chunk.in.count);
+  const std::size_t panels = block_panels(chunk.in.count);
+  // Whole blocks are expanded.
+  return std::min(panels, kExpanded / block_size(chunk.weights->storage()));
 }
 
 void multiply_panels(const Chunk& chunk, std::size_t panel, std::size_t panels, ConstRows start,

@@ -8,27 +8,12 @@
 
 #include "core/error.hpp"
 #include "core/kernels/half.hpp"
+#include "core/kernels/quantized_block.hpp"
 
 namespace trellis::kernels {
 namespace {
 
 constexpr std::size_t kPanel = PackedWeights::kPanel;
-
-// Where in its block of a panel an output has its numbers; in bytes.
-struct BlockPlaces {
-  std::size_t scale = 0;
-  std::size_t least = 0;
-  std::size_t words = 0;
-  std::size_t levels = 0;  // in a word
-};
-
-BlockPlaces places_of(WeightStorage storage, std::size_t output) {
-  const std::size_t halves = kPanel * sizeof(std::uint16_t);
-  const std::size_t column = output % kPanel;
-  const std::size_t words = storage == WeightStorage::q4_1 ? 2 * halves : halves;
-  return {column * sizeof(std::uint16_t), halves + column * sizeof(std::uint16_t),
-          words + column * sizeof(std::uint32_t), storage == WeightStorage::q8_0 ? 4U : 8U};
-}
 
 template <typename Number>
 void put(Number number, std::byte* to) {
@@ -50,40 +35,80 @@ std::uint32_t join_halves(std::uint64_t bytes) {
   return static_cast<std::uint32_t>(bytes | (bytes >> 16));
 }
 
-// `block` as a GGUF file has it; its levels become words, as weight_of() counts them.
-void put_block(WeightStorage storage, const std::byte* block, std::size_t output,
-               std::byte* panel) {
-  const BlockPlaces places = places_of(storage, output);
-  constexpr std::size_t kNext = kPanel * sizeof(std::uint32_t);
-  put(get<std::uint16_t>(block), panel + places.scale);
-  if (storage == WeightStorage::q4_1) put(get<std::uint16_t>(block + 2), panel + places.least);
-  const std::byte* levels = block + (storage == WeightStorage::q4_1 ? 4 : 2);
-  std::byte* words = panel + places.words;
-  if (storage == WeightStorage::q8_0) {
-    for (std::size_t i = 0; i < 8; ++i)
-      put(get<std::uint32_t>(levels + 4 * i) ^ 0x80808080U, words + i * kNext);
-    return;
+// The reverse of join_halves().
+std::uint64_t part_halves(std::uint32_t word) {
+  std::uint64_t bytes = word;
+  bytes = (bytes | (bytes << 16)) & 0x0000ffff0000ffffU;
+  bytes = (bytes | (bytes << 8)) & 0x00ff00ff00ff00ffU;
+  return (bytes | (bytes << 4)) & 0x0f0f0f0f0f0f0f0fU;
+}
+
+// A group's levels, a byte each, to where the output's words begin in it.
+void put_levels(const PackedBlock& packed, const std::uint8_t* levels, std::byte* high,
+                std::byte* words) {
+  std::uint32_t joined = 0;
+  for (std::size_t w = 0; w < packed.words; ++w) {
+    std::byte* word = words + w * PackedBlock::kWordRow;
+    if (packed.word_inputs == 4) {
+      std::memcpy(word, levels + 4 * w, sizeof(std::uint32_t));
+      continue;
+    }
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, levels + 8 * w, sizeof(bytes));
+    put(join_halves(bytes), word);
+    joined |= join_halves(bytes >> 4) << (packed.high_bits * w);
   }
-  for (std::size_t half = 0; half < 2; ++half) {
-    const auto bytes = get<std::uint64_t>(levels + 8 * half);
-    put(join_halves(bytes), words + half * kNext);
-    put(join_halves(bytes >> 4), words + (2 + half) * kNext);
+  if (packed.high_words > 0) put(joined, high);
+}
+
+void get_levels(const PackedBlock& packed, const std::byte* high, const std::byte* words,
+                std::uint8_t* levels) {
+  const std::uint32_t mask = 0x11111111U * ((1U << packed.high_bits) - 1U);
+  for (std::size_t w = 0; w < packed.words; ++w) {
+    const std::byte* word = words + w * PackedBlock::kWordRow;
+    if (packed.word_inputs == 4) {
+      std::memcpy(levels + 4 * w, word, sizeof(std::uint32_t));
+      continue;
+    }
+    std::uint64_t bytes = part_halves(get<std::uint32_t>(word));
+    if (packed.high_words > 0) {
+      const std::uint32_t above = get<std::uint32_t>(high) >> (packed.high_bits * w) & mask;
+      bytes |= part_halves(above) << 4;
+    }
+    std::memcpy(levels + 8 * w, &bytes, sizeof(bytes));
   }
 }
 
-void get_weights(WeightStorage storage, std::size_t output, const std::byte* panel,
-                 std::span<float> out) {
-  const BlockPlaces places = places_of(storage, output);
-  const std::size_t bits = 32 / places.levels;
-  const auto scale = get<std::uint16_t>(panel + places.scale);
-  const auto least =
-      storage == WeightStorage::q4_1 ? get<std::uint16_t>(panel + places.least) : std::uint16_t{0};
-  for (std::size_t k = 0; k < out.size(); ++k) {
-    const auto word = get<std::uint32_t>(panel + places.words +
-                                         k / places.levels * kPanel * sizeof(std::uint32_t));
-    const auto level = (word >> (bits * (k % places.levels))) & ((1U << bits) - 1U);
-    out[k] = weight_of(storage, scale, least, static_cast<std::uint8_t>(level));
+void put_block(const PackedBlock& packed, const QuantizedBlock& block, std::size_t column,
+               std::byte* to) {
+  constexpr std::size_t kHalves = kPanel * sizeof(std::uint16_t);
+  put(block.scale, to + column * sizeof(block.scale));
+  if (packed.head > kHalves) put(block.least, to + kHalves + column * sizeof(block.least));
+  for (std::size_t g = 0; g < packed.groups; ++g) {
+    std::byte* group = to + packed.head + g * packed.group_bytes();
+    for (std::size_t f = 0; f < packed.factors; ++f)
+      put(block.factors[f * packed.groups + g], group + f * kPanel + column);
+    put_levels(packed, block.levels.data() + g * packed.group_inputs(),
+               group + packed.high_at() + column * sizeof(std::uint32_t),
+               group + packed.words_at() + column * sizeof(std::uint32_t));
   }
+}
+
+QuantizedBlock get_block(const PackedBlock& packed, const std::byte* from, std::size_t column) {
+  constexpr std::size_t kHalves = kPanel * sizeof(std::uint16_t);
+  QuantizedBlock block;
+  block.scale = get<std::uint16_t>(from + column * sizeof(block.scale));
+  if (packed.head > kHalves)
+    block.least = get<std::uint16_t>(from + kHalves + column * sizeof(block.least));
+  for (std::size_t g = 0; g < packed.groups; ++g) {
+    const std::byte* group = from + packed.head + g * packed.group_bytes();
+    for (std::size_t f = 0; f < packed.factors; ++f)
+      block.factors[f * packed.groups + g] = get<std::uint8_t>(group + f * kPanel + column);
+    get_levels(packed, group + packed.high_at() + column * sizeof(std::uint32_t),
+               group + packed.words_at() + column * sizeof(std::uint32_t),
+               block.levels.data() + g * packed.group_inputs());
+  }
+  return block;
 }
 
 // Numbers that lie side by side in a row, to where they belong in a panel.
@@ -113,7 +138,7 @@ PackedWeights::PackedWeights(std::size_t outputs, std::size_t inputs, WeightStor
     : outputs_(outputs),
       inputs_(inputs),
       storage_(storage),
-      panel_bytes_(kPanel * row_bytes(storage, inputs)),
+      panel_bytes_(bytes_of_inputs(inputs)),
       data_(panels() * panel_bytes_ / sizeof(float)) {}
 
 PackedWeights::PackedWeights(std::span<const float> weights, std::size_t outputs,
@@ -144,32 +169,40 @@ PackedWeights PackedWeights::from_stored(std::span<const std::byte> rows, std::s
   }
   PackedWeights packed(outputs, inputs, storage);
   for (std::size_t output = 0; output < outputs; ++output) {
-    const std::byte* row = rows.data() + output * size;
-    for (std::size_t k = 0; block_size(storage) > 1 && k < inputs; k += block_size(storage)) {
-      const std::byte* block = row + k / block_size(storage) * block_bytes(storage);
-      const bool has_least = storage == WeightStorage::q4_1;
-      if (is_finite(get<std::uint16_t>(block)) &&
-          (!has_least || is_finite(get<std::uint16_t>(block + 2))))
-        continue;
-      throw Error(Fault::bad_data, "a matrix of " + shape +
-                                       " has a scale that is not finite, in row " +
-                                       std::to_string(output) + ": the file is damaged");
-    }
-    packed.put_row(output, row);
+    if (packed.put_row(output, rows.data() + output * size)) continue;
+    throw Error(Fault::bad_data, "a matrix of " + shape +
+                                     " has a scale that is not finite, in row " +
+                                     std::to_string(output) + ": the file is damaged");
   }
   return packed;
 }
 
-void PackedWeights::put_row(std::size_t output, const std::byte* row) {
-  std::byte* target = reinterpret_cast<std::byte*>(data_.data()) + output / kPanel * panel_bytes_;
-  if (storage_ == WeightStorage::float32) return spread<float>(row, inputs_, output, target);
+std::size_t PackedWeights::bytes_of_inputs(std::size_t inputs) const {
   const std::size_t size = block_size(storage_);
-  if (size == 1) return spread<std::uint16_t>(row, inputs_, output, target);
-  for (std::size_t k = 0; k < inputs_; k += size) {
-    put_block(storage_, row, output, target);
-    row += block_bytes(storage_);
-    target += kPanel * block_bytes(storage_);
+  if (size == 1) return kPanel * row_bytes(storage_, inputs);
+  return (inputs + size - 1) / size * packed_block(storage_).bytes();
+}
+
+bool PackedWeights::put_row(std::size_t output, const std::byte* row) {
+  std::byte* target = reinterpret_cast<std::byte*>(data_.data()) + output / kPanel * panel_bytes_;
+  const BlockFormat format = block_format(storage_);
+  if (storage_ == WeightStorage::float32) {
+    spread<float>(row, inputs_, output, target);
+    return true;
   }
+  if (format.weights == 1) {
+    spread<std::uint16_t>(row, inputs_, output, target);
+    return true;
+  }
+  const PackedBlock packed = packed_block(storage_);
+  for (std::size_t k = 0; k < inputs_; k += format.weights) {
+    const QuantizedBlock block = read_block(storage_, row);
+    if (!is_finite(block.scale) || !is_finite(block.least)) return false;
+    put_block(packed, block, output % kPanel, target);
+    row += format.bytes;
+    target += packed.bytes();
+  }
+  return true;
 }
 
 void PackedWeights::read_row(std::size_t output, std::span<float> out) const {
@@ -185,10 +218,11 @@ void PackedWeights::read_row(std::size_t output, std::span<float> out) const {
     default:
       break;
   }
-  const std::size_t size = block_size(storage_);
-  for (std::size_t k = 0; k < inputs_; k += size) {
-    get_weights(storage_, output, source, out.subspan(k, std::min(size, inputs_ - k)));
-    source += kPanel * block_bytes(storage_);
+  const PackedBlock packed = packed_block(storage_);
+  for (std::size_t k = 0; k < inputs_; k += packed.inputs) {
+    weights_of(storage_, get_block(packed, source, column),
+               out.subspan(k, std::min(packed.inputs, inputs_ - k)));
+    source += packed.bytes();
   }
 }
 

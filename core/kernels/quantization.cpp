@@ -8,11 +8,10 @@
 
 #include "core/error.hpp"
 #include "core/kernels/half.hpp"
+#include "core/kernels/quantized_block.hpp"
 
 namespace trellis::kernels {
 namespace {
-
-constexpr std::size_t kBlock = 32;
 
 [[noreturn]] void refuse(WeightStorage storage, float weight) {
   throw Error(Fault::bad_data, "a weight of " + std::to_string(weight) + " cannot be stored as " +
@@ -95,22 +94,9 @@ void store_block(WeightStorage storage, std::span<const float> weights, std::byt
 }  // namespace
 
 std::string_view storage_name(WeightStorage storage) {
-  constexpr std::string_view kNames[] = {"float32", "float16", "bfloat16", "q8_0", "q4_0", "q4_1"};
+  constexpr std::string_view kNames[] = {"float32", "float16", "bfloat16", "q8_0", "q4_0", "q4_1",
+                                         "q5_0",    "q5_1",    "q4_k",     "q5_k", "q6_k"};
   return kNames[static_cast<std::size_t>(storage)];
-}
-
-std::size_t block_size(WeightStorage storage) {
-  return storage < WeightStorage::q8_0 ? 1 : kBlock;
-}
-
-std::size_t block_bytes(WeightStorage storage) {
-  constexpr std::size_t kBytes[] = {4, 2, 2, 2 + kBlock, 2 + kBlock / 2, 4 + kBlock / 2};
-  return kBytes[static_cast<std::size_t>(storage)];
-}
-
-std::size_t row_bytes(WeightStorage storage, std::size_t weights) {
-  const std::size_t block = block_size(storage);
-  return (weights + block - 1) / block * block_bytes(storage);
 }
 
 void store_row(WeightStorage storage, std::span<const float> row, std::span<std::byte> out) {
@@ -119,44 +105,18 @@ void store_row(WeightStorage storage, std::span<const float> row, std::span<std:
     return;
   }
   std::fill(out.begin(), out.end(), std::byte{0});
-  const std::size_t block = block_size(storage);
+  const BlockFormat format = block_format(storage);
   std::byte* to = out.data();
-  for (std::size_t i = 0; i < row.size(); i += block) {
+  for (std::size_t i = 0; i < row.size(); i += format.weights) {
     if (storage == WeightStorage::bfloat16) {
       put(to_bfloat16(row[i]), to);
     } else if (storage == WeightStorage::float16) {
       put(std::isfinite(row[i]) ? finite_float16(storage, row[i]) : to_float16(row[i]), to);
     } else {
-      store_block(storage, row.subspan(i, std::min(block, row.size() - i)), to);
+      store_block(storage, row.subspan(i, std::min(format.weights, row.size() - i)), to);
     }
-    to += block_bytes(storage);
+    to += format.bytes;
   }
-}
-
-QuantizedBlock read_block(WeightStorage storage, const std::byte* block) {
-  QuantizedBlock read;
-  read.scale = get(block);
-  block += 2;
-  if (storage == WeightStorage::q4_1) {
-    read.least = get(block);
-    block += 2;
-  }
-  for (std::size_t i = 0; i < kBlock; ++i) {
-    if (storage == WeightStorage::q8_0) {
-      read.levels[i] = static_cast<std::uint8_t>(static_cast<unsigned>(block[i]) ^ 0x80U);
-    } else {
-      const auto both = static_cast<unsigned>(block[i % 16]);
-      read.levels[i] = static_cast<std::uint8_t>(i < 16 ? both & 15U : both >> 4U);
-    }
-  }
-  return read;
-}
-
-float weight_of(WeightStorage storage, std::uint16_t scale, std::uint16_t least,
-                std::uint8_t level) {
-  const int zero = storage == WeightStorage::q8_0 ? 128 : storage == WeightStorage::q4_0 ? 8 : 0;
-  const float product = from_float16(scale) * static_cast<float>(level - zero) + 0.0F;
-  return storage == WeightStorage::q4_1 ? product + from_float16(least) : product;
 }
 
 void load_row(WeightStorage storage, std::span<const std::byte> row, std::span<float> out) {
@@ -164,20 +124,18 @@ void load_row(WeightStorage storage, std::span<const std::byte> row, std::span<f
     std::ranges::copy(row.first(out.size_bytes()), std::as_writable_bytes(out).begin());
     return;
   }
-  const std::size_t size = block_size(storage);
+  const BlockFormat format = block_format(storage);
   const std::byte* from = row.data();
-  for (std::size_t i = 0; i < out.size(); i += size) {
+  for (std::size_t i = 0; i < out.size(); i += format.weights) {
     if (storage == WeightStorage::bfloat16) {
       out[i] = from_bfloat16(get(from));
     } else if (storage == WeightStorage::float16) {
       out[i] = from_float16(get(from));
     } else {
-      const QuantizedBlock block = read_block(storage, from);
-      for (std::size_t j = 0; j < std::min(size, out.size() - i); ++j) {
-        out[i + j] = weight_of(storage, block.scale, block.least, block.levels[j]);
-      }
+      weights_of(storage, read_block(storage, from),
+                 out.subspan(i, std::min(format.weights, out.size() - i)));
     }
-    from += block_bytes(storage);
+    from += format.bytes;
   }
 }
 
