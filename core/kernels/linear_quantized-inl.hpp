@@ -31,7 +31,7 @@ constexpr std::size_t max_quantized_rows(WeightStorage storage) {
   const BlockFormat format = block_format(storage);
   if (format.weights == 1) return 0;
 #if HWY_IS_ASAN || HWY_IS_TSAN
-  return 2;
+  return 1;
 #else
   return format.level_bits % 4 == 0 && format.factors == 0 ? kMaxRows : 2;
 #endif
