@@ -195,8 +195,9 @@ bool PackedWeights::put_row(std::size_t output, const std::byte* row) {
     return true;
   }
   const PackedBlock packed = packed_block(storage_);
+  QuantizedBlock block;
   for (std::size_t k = 0; k < inputs_; k += format.weights) {
-    const QuantizedBlock block = read_block(storage_, row);
+    read_block(storage_, row, block);
     if (!is_finite(block.scale) || !is_finite(block.least)) return false;
     put_block(packed, block, output % kPanel, target);
     row += format.bytes;

@@ -125,6 +125,7 @@ void load_row(WeightStorage storage, std::span<const std::byte> row, std::span<f
     return;
   }
   const BlockFormat format = block_format(storage);
+  QuantizedBlock block;
   const std::byte* from = row.data();
   for (std::size_t i = 0; i < out.size(); i += format.weights) {
     if (storage == WeightStorage::bfloat16) {
@@ -132,8 +133,8 @@ void load_row(WeightStorage storage, std::span<const std::byte> row, std::span<f
     } else if (storage == WeightStorage::float16) {
       out[i] = from_float16(get(from));
     } else {
-      weights_of(storage, read_block(storage, from),
-                 out.subspan(i, std::min(format.weights, out.size() - i)));
+      read_block(storage, from, block);
+      weights_of(storage, block, out.subspan(i, std::min(format.weights, out.size() - i)));
     }
     from += format.bytes;
   }

@@ -77,20 +77,19 @@ void read_six_bits(const std::byte* low, const std::byte* high, std::uint8_t* le
 
 }  // namespace
 
-QuantizedBlock read_block(WeightStorage storage, const std::byte* block) {
-  QuantizedBlock read;
-  std::uint8_t* level = read.levels.data();
+void read_block(WeightStorage storage, const std::byte* block, QuantizedBlock& into) {
+  std::uint8_t* level = into.levels.data();
   if (storage == WeightStorage::q6_k) {
     read_six_bits(block, block + 128, level);
-    std::memcpy(read.factors.data(), block + 192, 16);
-    read.scale = half_at(block + 208);
-    return read;
+    std::memcpy(into.factors.data(), block + 192, 16);
+    into.scale = half_at(block + 208);
+    return;
   }
   const BlockFormat format = block_format(storage);
-  read.scale = half_at(block);
+  into.scale = half_at(block);
   block += 2;
   if (format.has_least) {
-    read.least = half_at(block);
+    into.least = half_at(block);
     block += 2;
   }
   switch (storage) {
@@ -104,18 +103,17 @@ QuantizedBlock read_block(WeightStorage storage, const std::byte* block) {
       read_high_bits(block, level);
       break;
     case WeightStorage::q4_k:
-      read_factors(block, read.factors);
+      read_factors(block, into.factors);
       read_eight_groups(nullptr, block + 12, level);
       break;
     case WeightStorage::q5_k:
-      read_factors(block, read.factors);
+      read_factors(block, into.factors);
       read_eight_groups(block + 12, block + 44, level);
       break;
     default:
       read_nibbles(block, 16, 16, level);
       break;
   }
-  return read;
 }
 
 void weights_of(WeightStorage storage, const QuantizedBlock& block, std::span<float> out) {

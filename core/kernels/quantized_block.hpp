@@ -10,7 +10,7 @@
 
 namespace trellis::kernels {
 
-/// Parts that a format does not have are 0. The letters are those of quantization.hpp.
+/// The letters are those of quantization.hpp.
 struct QuantizedBlock {
   std::uint16_t scale = 0;                 ///< d, float16
   std::uint16_t least = 0;                 ///< m, float16
@@ -18,8 +18,9 @@ struct QuantizedBlock {
   std::array<std::uint8_t, 256> levels{};  ///< q
 };
 
-/// block // [block_format(storage).bytes], as a GGUF file has it. Precondition: a block format.
-QuantizedBlock read_block(WeightStorage storage, const std::byte* block);
+/// block // [block_format(storage).bytes], as a GGUF file has it. What the format does not have
+/// stays as it was, so that one `into` serves a whole file. Precondition: a block format.
+void read_block(WeightStorage storage, const std::byte* block, QuantizedBlock& into);
 
 /// The weights of the block's first out.size() levels.
 void weights_of(WeightStorage storage, const QuantizedBlock& block, std::span<float> out);
