@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/metrics/bert_score.hpp"
+#include "core/metrics/mauve.hpp"
 #include "core/metrics/pass_at_k.hpp"
 #include "core/metrics/statistics.hpp"
 #include "core/metrics/word_groups.hpp"
@@ -75,7 +76,8 @@ void add_pass_at_k(const Values& passes, std::vector<storage::TrialMetric>& all)
 }  // namespace
 
 bool stays_when_scored_anew(std::string_view metric) {
-  return metric.starts_with(metrics::kSharePrefix) || metric.starts_with(metrics::kBertScorePrefix);
+  return metric.starts_with(metrics::kSharePrefix) ||
+         metric.starts_with(metrics::kBertScorePrefix) || metric.starts_with(metrics::kMauvePrefix);
 }
 
 void put_trial_metrics(storage::Store& store, const std::string& trial,

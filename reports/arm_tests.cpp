@@ -151,13 +151,16 @@ void group_rows(TaskTable& table, const std::vector<ArmSamples>& samples,
   auto finer = options;
   finer.family = count * (count - 1) / 2;
   std::vector<double> p_values;
+  bool tested = false;
   for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t j = i + 1; j < count; ++j) {
       const auto test = test_pairs(pair_examples(samples[order[i]], samples[order[j]]),
                                    table.columns.front().name, finer);
+      tested = tested || test;
       p_values.push_back(test ? test->p_value : 1);
     }
   }
+  if (!tested) return;  // a metric of all outputs together, which no sample has a value of
   const auto adjusted = metrics::holm_adjusted(p_values);
   const auto letters = metrics::letter_groups(count, [&](std::size_t i, std::size_t j) {
     const std::size_t before = i * count - i * (i + 1) / 2;  // pairs of earlier rows

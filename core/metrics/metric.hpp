@@ -51,8 +51,8 @@ struct MetricDefinition {
 };
 
 /// The metrics that Trellis knows, or null for a name of a third party's task (then: mean). Those
-/// of groups of words (word_groups.hpp) and of encoders (bert_score.hpp) are found by any name of
-/// theirs, and are not among all of them.
+/// of groups of words (word_groups.hpp) and of encoders (bert_score.hpp, mauve.hpp) are found by
+/// any name of theirs, and are not among all of them.
 const MetricDefinition* find_metric(std::string_view name);
 std::span<const MetricDefinition> all_metrics();
 

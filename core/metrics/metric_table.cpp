@@ -11,6 +11,7 @@
 #include "core/metrics/edit_similarity.hpp"
 #include "core/metrics/exposure.hpp"
 #include "core/metrics/gleu.hpp"
+#include "core/metrics/mauve.hpp"
 #include "core/metrics/meteor.hpp"
 #include "core/metrics/ratios.hpp"
 #include "core/metrics/rouge.hpp"
@@ -270,12 +271,16 @@ constexpr MetricDefinition kShare{kSharePrefix,
 // Of whatever encoder.
 constexpr MetricDefinition kBertScore = averaged(
     kBertScorePrefix, "F of BERTScore by the vectors of the encoder that names it", true, nullptr);
+constexpr MetricDefinition kMauve =
+    averaged(kMauvePrefix, "MAUVE of all outputs by the vectors of the encoder that names it", true,
+             nullptr);
 
 }  // namespace
 
 const MetricDefinition* find_metric(std::string_view name) {
   if (name.starts_with(kSharePrefix)) return &kShare;
   if (name.starts_with(kBertScorePrefix)) return &kBertScore;
+  if (name.starts_with(kMauvePrefix)) return &kMauve;
   const auto found = std::find_if(kMetrics.begin(), kMetrics.end(),
                                   [&](const auto& metric) { return metric.name == name; });
   return found == kMetrics.end() ? nullptr : &*found;

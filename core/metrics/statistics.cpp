@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "core/metrics/hypothesis_tests.hpp"
+#include "core/metrics/random.hpp"
 #include "core/metrics/summed_samples.hpp"
 #include "core/metrics/weighted_sums.hpp"
 
@@ -70,23 +71,6 @@ class System {
   Summation summation_;
   WeightedSums rows_;
   std::vector<double> sums_;
-};
-
-/// SplitMix64 (Steele, Lea, Flood 2014): a few operations a draw, and the same on every machine.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
-
-  std::uint64_t next() {
-    state_ += 0x9E3779B97F4A7C15U;
-    std::uint64_t mixed = state_;
-    mixed = (mixed ^ (mixed >> 30U)) * 0xBF58476D1CE4E5B9U;
-    mixed = (mixed ^ (mixed >> 27U)) * 0x94D049BB133111EBU;
-    return mixed ^ (mixed >> 31U);
-  }
-
- private:
-  std::uint64_t state_;
 };
 
 DrawIndices indices_from(Random& random) {

@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
 #include <iostream>
 #include <map>
 
+#include "core/metrics/bert_score.hpp"
+#include "core/metrics/mauve.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/environment.hpp"
 #include "experiments/model_at_path.hpp"
@@ -24,25 +27,38 @@ struct ScoreArguments {
   fs::path encoder;
 };
 
-constexpr const char* kBertScore = "bertscore";
+// What reads an encoder: as --metric calls it, what its names in the database begin with, and how.
+struct EncoderMetric {
+  const char* name;
+  std::string_view prefix;
+  decltype(&score_bert) score;
+};
+constexpr std::array kEncoderMetrics = {
+    EncoderMetric{"bertscore", metrics::kBertScorePrefix, score_bert},
+    EncoderMetric{"mauve", metrics::kMauvePrefix, score_mauve}};
 
-// Whether the encoder is asked for, which then is no metric of texts alone.
-bool take_bert_score(const ScoreArguments& arguments, std::vector<std::string>& names) {
-  const bool wanted = std::erase(names, kBertScore) > 0;
-  if (wanted && arguments.encoder.empty()) {
+// Takes those that are asked for from the metrics of texts alone.
+std::vector<EncoderMetric> take_encoder_metrics(const ScoreArguments& arguments,
+                                                std::vector<std::string>& names) {
+  std::vector<EncoderMetric> taken;
+  for (const auto& metric : kEncoderMetrics)
+    if (std::erase(names, metric.name) > 0) taken.push_back(metric);
+  if (!taken.empty() && arguments.encoder.empty()) {
     throw Error(Fault::usage,
-                "--metric bertscore: needs --encoder, the model whose vectors are compared");
+                fmt::format("--metric {}: needs --encoder, the model whose vectors are compared",
+                            taken.front().name));
   }
-  if (!wanted && !arguments.encoder.empty()) {
-    throw Error(Fault::usage, "--encoder: is for --metric bertscore, which is not there");
+  if (taken.empty() && !arguments.encoder.empty()) {
+    throw Error(Fault::usage,
+                "--encoder: is for --metric bertscore or mauve, of which neither is there");
   }
-  return wanted;
+  return taken;
 }
 
 // By metrics that need nothing but the texts, and perhaps an encoder.
 int score_by_metrics(const CommandContext& context, const ScoreArguments& arguments) {
   auto names = arguments.metrics;
-  const bool by_encoder = take_bert_score(arguments, names);
+  const auto by_encoder = take_encoder_metrics(arguments, names);
   require_text_metrics(names);
   auto reader = storage::Reader::open(arguments.database);
   const auto experiment = reader.experiment(arguments.experiment);
@@ -52,15 +68,17 @@ int score_by_metrics(const CommandContext& context, const ScoreArguments& argume
     scored = score_texts(reader, store, experiment.id, names,
                          static_cast<std::size_t>(processor_count()));
   }
-  if (by_encoder) {
+  if (!by_encoder.empty()) {
     static const auto host = console_host([](void*) -> std::int32_t { return processor_count(); });
     plugin::Registry registry(context.plugin_folders(), host);
     auto encoder = plugin::Model::load(registry, plugin_of_model(registry, arguments.encoder),
                                        arguments.encoder);
-    names.push_back(bert_score_name(arguments.encoder));
     const auto stop_requests = count_stop_signals();
-    scored = score_by_encoder(reader, store, experiment.id, encoder, names.back(),
-                              [&] { return stop_requests() > 0; });
+    for (const auto& metric : by_encoder) {
+      names.push_back(encoder_metric_name(metric.prefix, arguments.encoder));
+      scored = metric.score(reader, store, experiment.id, encoder, names.back(),
+                            [&] { return stop_requests() > 0; });
+    }
   }
   std::cout << fmt::format("{} samples scored by {}\n", scored, fmt::join(names, ", "));
   return 0;
@@ -131,7 +149,7 @@ void add_score_command(CLI::App& app, CommandContext& context) {
                    "Adds these metrics, computed from the stored texts alone; asks no task plugin")
       ->take_all();
   command->add_option("--encoder", arguments->encoder,
-                      "Of --metric bertscore: the model whose vectors are compared");
+                      "Of --metric bertscore and mauve: the model whose vectors are compared");
   command->callback([&context, arguments] { context.exit_code = score(context, *arguments); });
 }
 

@@ -66,8 +66,10 @@ class ProbesTest(RunCase):
         ((model,),) = self.rows("SELECT model FROM models")
         score = ("score", "x.db", "--metric", "bertscore")
         self.assert_ends(self.trellis(*score), 2, "--metric bertscore: needs --encoder")
+        self.assert_ends(self.trellis("score", "x.db", "--metric", "mauve"), 2,
+                         "--metric mauve: needs --encoder")
         self.assert_ends(self.trellis("score", "x.db", "--encoder", f"x.models/{model}"), 2,
-                         "--encoder: is for --metric bertscore")
+                         "--encoder: is for --metric bertscore or mauve")
         self.assert_ends(self.trellis(*score, "--encoder", f"x.models/{model}"), 2,
                          "the model gives no vectors of its tokens")
         self.assert_ends(self.trellis(*score, "--encoder", "nowhere"), 2, "nowhere")

@@ -6,6 +6,7 @@
 #include "core/metrics/bert_score.hpp"
 #include "core/metrics/calibration.hpp"
 #include "core/metrics/exposure.hpp"
+#include "core/metrics/mauve.hpp"
 #include "core/metrics/word_groups.hpp"
 
 namespace trellis::metrics {
@@ -126,6 +127,7 @@ TEST(WordGroups, RefuseWhatCannotBeCounted) {
 }
 
 using Vectors = std::vector<float>;
+using Values = std::vector<double>;
 
 TEST(BertScore, TakesTheNearestOfTheOther) {
   // Output (1,0), (0,2); reference (3,4) alone: cosines 0.6 and 0.8.
@@ -157,6 +159,45 @@ TEST(BertScore, OfNothingIsZero) {
 
 TEST(BertScore, OfManyIsTheirMean) {
   EXPECT_EQ(corpus_value("bertscore.bert", std::vector<SampleValue>{{0.5, {}}, {1.0, {}}}), 0.75);
+}
+
+TEST(Mauve, IsTheAreaBelowTheCurveOfMixtures) {
+  const auto area = [](const Values& outputs, const Values& references) {
+    return mauve_of_histograms(outputs, references);
+  };
+  // Nothing diverges, so that all points are (1, 1); mixtures differ by rounding.
+  EXPECT_NEAR(area({0.25, 0, 0.75}, {0.25, 0, 0.75}), 1, 1e-12);
+  // The curve of nothing in common is ((1 - w)^5, w^5), and what is below it 5 B(6, 5) = 1 / 252;
+  // of 25 mixtures 24 trapezoids, which lie above the curve where it is convex.
+  double trapezoids = 0;
+  const auto fifth = [](double w) { return std::pow(w, 5); };
+  for (int i = 0; i < 24; ++i) {
+    const double w = 1 - i / 24.0;
+    const double next = 1 - (i + 1) / 24.0;
+    trapezoids += (fifth(1 - next) - fifth(1 - w)) * (fifth(next) + fifth(w)) / 2;
+  }
+  EXPECT_NEAR(area({1, 0}, {0, 1}), trapezoids, 1e-5);  // weights begin 1e-6 beside 0 and 1
+  EXPECT_NEAR(area({1, 0}, {0, 1}), 1.0 / 252, 1e-3);
+  // By mauve-text 0.4.0, of its own 25 mixtures.
+  EXPECT_NEAR(area({0.5, 0.2, 0.3, 0}, {0.1, 0.4, 0.2, 0.3}), 0.32761256908552905, 1e-12);
+  // Neither side is special, and the nearer are nearer.
+  EXPECT_NEAR(area({0.5, 0.5}, {0.9, 0.1}), area({0.9, 0.1}, {0.5, 0.5}), 1e-12);
+  EXPECT_GT(area({0.5, 0.5}, {0.6, 0.4}), area({0.5, 0.5}, {0.9, 0.1}));
+}
+
+TEST(Mauve, CountsTextsOfEachCluster) {
+  // Two directions, with vectors of several lengths, which do not count. Clusters come in any
+  // order.
+  const Vectors outputs{1, 0, 0, 5, 0, 0, 0, 3, 0, 2, 0, 0};
+  const Vectors references{0, 1, 0, 0, 7, 0, 0, 1, 0, 4, 0, 0};
+  EXPECT_NEAR(*mauve(outputs, references, 3),
+              mauve_of_histograms(Values{0.75, 0.25}, Values{0.25, 0.75}), 1e-12);
+  EXPECT_EQ(mauve(outputs, references, 3), mauve(outputs, references, 3));
+  EXPECT_NEAR(*mauve(outputs, outputs, 3), 1, 1e-12);
+  EXPECT_NEAR(*mauve(Vectors{1, 0, 2, 0}, Vectors{0, 1, 0, 2}, 2),
+              mauve_of_histograms(Values{1, 0}, Values{0, 1}), 1e-12);
+  EXPECT_NEAR(*mauve(Vectors(6), Vectors(6), 3), 1, 1e-12);  // texts without a token
+  EXPECT_EQ(mauve(Vectors{1, 0}, Vectors{0, 1, 0, 2}, 2), std::nullopt);
 }
 
 }  // namespace
