@@ -14,7 +14,8 @@ import numpy
 def llama_cpp(path, prompts, new_tokens, threads):
     """Only the time inside of llama_decode: choosing tokens here would be slower than it need be."""
     import llama_cpp as llama
-    llama.llama_log_set(llama.llama_log_callback(lambda *_: None), None)
+    silent = llama.llama_log_callback(lambda *_: None)  # must live as long as it may be called
+    llama.llama_log_set(silent, None)
     llama.llama_backend_init()
     model = llama.llama_model_load_from_file(path.encode(), llama.llama_model_default_params())
     vocab = llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model))

@@ -55,6 +55,26 @@ class PublishedTest(RunCase):
         self.assertEqual(len(result.stdout.splitlines()), 1, result.stdout)
 
     @unittest.skipUnless(pathlib.Path(PLUGINS, "llama.so").exists(), "built without LibTorch")
+    def test_its_vectors_score_what_others_wrote(self):
+        two_arms = GREEDY + '[[strategy]]\nplugin = "sample"\n'
+        self.assert_ends(self.run_config(HEAD + NGRAM + two_arms), 0)
+        score = self.trellis("score", "x.db", "--metric", "bertscore", "--metric", "mauve",
+                             "--encoder", "published")
+        self.assert_ends(score, 0, "scored by bertscore.published, mauve.published")
+        for metric, least in (("bertscore.published", -1), ("mauve.published", 0)):
+            values = [value for (value,) in self.rows(
+                f"SELECT value FROM leaderboard WHERE metric = '{metric}'")]
+            self.assertEqual(len(values), 2)
+            self.assertTrue(all(least <= value <= 1 for value in values), values)
+        # MAUVE has no samples to test arms by, so that they are not called equal.
+        table = self.trellis("compare", "x.db", "--metric", "mauve.published", "--format", "json")
+        self.assertNotIn('"group": "a"', table.stdout)
+        self.assert_ends(self.trellis("score", "x.db"), 0)
+        self.assertEqual(self.rows("SELECT count(*) FROM leaderboard WHERE metric LIKE '%.published'"),
+                         [(4,)])
+        self.assert_ends(self.trellis("db", "check", "x.db"), 0)
+
+    @unittest.skipUnless(pathlib.Path(PLUGINS, "llama.so").exists(), "built without LibTorch")
     def test_one_is_run_without_training(self):
         self.assert_ends(self.run_config(HEAD + LLAMA + GREEDY), 0)
         self.assertEqual(self.rows("SELECT count(*), min(status) FROM trials"), [(1, "done")])
