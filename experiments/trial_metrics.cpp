@@ -1,9 +1,12 @@
 #include "experiments/trial_metrics.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <set>
 
 #include "core/metrics/bert_score.hpp"
+#include "core/metrics/expert_use.hpp"
 #include "core/metrics/mauve.hpp"
 #include "core/metrics/pass_at_k.hpp"
 #include "core/metrics/statistics.hpp"
@@ -25,6 +28,11 @@ nlohmann::json metrics_of_task(const nlohmann::json& description, const nlohmann
 }
 
 namespace {
+
+// Those with a name of their own; a mixture's layers have one each beside these.
+constexpr std::array<const char*, 7> kHostMetrics = {
+    "perplexity",        "bits_per_byte", "pseudo_perplexity", "pseudo_bits_per_byte",
+    "calibration_error", "exposure_gap",  "draft_acceptance"};
 
 /// What resampling needs of a trial's samples.
 struct Values {
@@ -75,6 +83,11 @@ void add_pass_at_k(const Values& passes, std::vector<storage::TrialMetric>& all)
 
 }  // namespace
 
+bool is_host_metric(std::string_view metric) {
+  return metric.starts_with(metrics::kExpertsPrefix) ||
+         std::find(kHostMetrics.begin(), kHostMetrics.end(), metric) != kHostMetrics.end();
+}
+
 bool stays_when_scored_anew(std::string_view metric) {
   return metric.starts_with(metrics::kSharePrefix) ||
          metric.starts_with(metrics::kBertScorePrefix) || metric.starts_with(metrics::kMauvePrefix);
@@ -102,6 +115,12 @@ std::vector<storage::TrialMetric> trial_metrics(storage::Reader& reader, const s
   for (const auto* added : kHostMetrics) {
     if (std::find(names.begin(), names.end(), added) == names.end()) names.emplace_back(added);
   }
+  std::set<std::string> layers;  // the same of all samples that have tokens
+  for (const auto& sample : reader.samples(trial, 0, 16, false)) {
+    for (const auto& [name, value] : sample.metrics)
+      if (name.starts_with(metrics::kExpertsPrefix)) layers.insert(name);
+  }
+  names.insert(names.end(), layers.begin(), layers.end());
   std::vector<storage::TrialMetric> all;
   for (const auto& name : names) {
     const auto values = values_of(reader.sample_metrics(trial, name));

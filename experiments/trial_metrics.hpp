@@ -1,7 +1,6 @@
 /// From the metrics of stored samples to those of their trial.
 #pragma once
 
-#include <array>
 #include <map>
 #include <string>
 #include <string_view>
@@ -16,11 +15,9 @@ namespace trellis::experiments {
 /// that order (trellis/abi/task.h).
 nlohmann::json metrics_of_task(const nlohmann::json& description, const nlohmann::json& settings);
 
-/// What the host measures of the model as it generates, beside what the task scores: outputs alone
-/// do not tell it.
-inline constexpr std::array<const char*, 7> kHostMetrics = {
-    "perplexity",        "bits_per_byte", "pseudo_perplexity", "pseudo_bits_per_byte",
-    "calibration_error", "exposure_gap",  "draft_acceptance"};
+/// Whether the host measures it of the model as it generates, beside what the task scores: outputs
+/// alone do not tell it.
+bool is_host_metric(std::string_view metric);
 
 /// Whether no task gives the metric, so that scoring by a task leaves it as it is: shares of groups
 /// of words, which a config names, and what an encoder said of the texts.

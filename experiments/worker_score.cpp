@@ -16,8 +16,7 @@ constexpr const char* kKeptDetail = "likelihood";
 
 // What the host measured stays as the model's run left it.
 bool is_kept(const std::string& metric) {
-  return stays_when_scored_anew(metric) ||
-         std::find(kHostMetrics.begin(), kHostMetrics.end(), metric) != kHostMetrics.end();
+  return stays_when_scored_anew(metric) || is_host_metric(metric);
 }
 
 plugin::Example example_of(const storage::SampleRecord& sample) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/metrics/calibration.hpp"
+#include "core/metrics/expert_use.hpp"
 #include "core/metrics/exposure.hpp"
 #include "core/metrics/ratios.hpp"
 #include "experiments/environment.hpp"
@@ -221,6 +222,7 @@ void Sweep::score(std::size_t arm) {
     const auto found = task_.likelihoods.find(record.example_index);
     if (found != task_.likelihoods.end()) add_likelihood(record, found->second, generations[i]);
     add_acceptance(record, generations[i]);
+    add_expert_use(record, generations[i]);
     context_.send({{"event", "sample"}, {"trial", trial.id}, {"sample", sample_to_json(record)}});
     const std::pair made(record.example_index, record.sample_index);
     trial.done.insert(std::lower_bound(trial.done.begin(), trial.done.end(), made), made);
@@ -253,6 +255,26 @@ storage::SampleRecord Sweep::record_of(const decode::Generation& generation,
                              token.rank, std::move(alternatives)});
   }
   return record;
+}
+
+// Which experts the output's tokens were made by: the model reads them once more.
+void Sweep::add_expert_use(storage::SampleRecord& record, const decode::Generation& generation) {
+  if (!model_.facts().has_experts || generation.tokens.empty()) return;
+  const auto& prompt = prompts_[requests_[generation.request].prompt];
+  auto [encoder, decoder] = model_.encode_prompt(prompt.source, prompt.prefix);
+  const std::size_t first = decoder.size() - 1;  // what the first token was made from
+  for (const auto& token : generation.tokens) decoder.push_back(token.token);
+  decoder.pop_back();
+  for (const auto& map : model_.attention(encoder, decoder)) {
+    if (map.kind != "experts") continue;
+    std::vector<double> weights(map.keys);
+    for (std::size_t query = first; query < map.queries; ++query) {
+      const auto row = map.row(0, query);
+      for (std::size_t expert = 0; expert < map.keys; ++expert) weights[expert] += row[expert];
+    }
+    record.metrics[fmt::format("{}{}", metrics::kExpertsPrefix, map.layer + 1)] =
+        stored(metrics::expert_use(weights));
+  }
 }
 
 const std::string& Sweep::token_text(std::int32_t token) {

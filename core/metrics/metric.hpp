@@ -35,7 +35,8 @@ struct MetricDefinition {
   std::optional<bool> higher_is_better;  ///< nothing: neither is better (length)
   /// From summed statistics to the value; null: the mean of the values.
   double (*from_statistics)(std::span<const double> sums) = nullptr;
-  std::size_t statistics_count = 0;  ///< how many numbers from_statistics takes
+  /// How many numbers from_statistics takes; 0: any, as many of all samples.
+  std::size_t statistics_count = 0;
   /// Counts a model's tokens, so models of other vocabularies do not compare.
   bool counts_tokens = false;
   /// From stored texts, in its usual form (BLEU with tokenizer 13a, ROUGE with stems); null where
@@ -51,8 +52,8 @@ struct MetricDefinition {
 };
 
 /// The metrics that Trellis knows, or null for a name of a third party's task (then: mean). Those
-/// of groups of words (word_groups.hpp) and of encoders (bert_score.hpp, mauve.hpp) are found by
-/// any name of theirs, and are not among all of them.
+/// of groups of words (word_groups.hpp), encoders (bert_score.hpp, mauve.hpp) and experts
+/// (expert_use.hpp) are found by any name of theirs, and are not among all of them.
 const MetricDefinition* find_metric(std::string_view name);
 std::span<const MetricDefinition> all_metrics();
 

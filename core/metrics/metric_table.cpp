@@ -9,6 +9,7 @@
 #include "core/metrics/calibration.hpp"
 #include "core/metrics/chrf.hpp"
 #include "core/metrics/edit_similarity.hpp"
+#include "core/metrics/expert_use.hpp"
 #include "core/metrics/exposure.hpp"
 #include "core/metrics/gleu.hpp"
 #include "core/metrics/mauve.hpp"
@@ -268,6 +269,17 @@ constexpr MetricDefinition kShare{kSharePrefix,
                                   nullptr,
                                   true};
 
+// Of whatever layer, with as many experts as it has.
+constexpr MetricDefinition kExperts{kExpertsPrefix,
+                                    "how evenly a layer's experts are used, 1 / experts to 1",
+                                    std::nullopt,
+                                    &expert_use_of_sums,
+                                    0,
+                                    false,
+                                    nullptr,
+                                    nullptr,
+                                    true};
+
 // Of whatever encoder.
 constexpr MetricDefinition kBertScore = averaged(
     kBertScorePrefix, "F of BERTScore by the vectors of the encoder that names it", true, nullptr);
@@ -279,6 +291,7 @@ constexpr MetricDefinition kMauve =
 
 const MetricDefinition* find_metric(std::string_view name) {
   if (name.starts_with(kSharePrefix)) return &kShare;
+  if (name.starts_with(kExpertsPrefix)) return &kExperts;
   if (name.starts_with(kBertScorePrefix)) return &kBertScore;
   if (name.starts_with(kMauvePrefix)) return &kMauve;
   const auto found = std::find_if(kMetrics.begin(), kMetrics.end(),

@@ -1,6 +1,5 @@
 #include "core/metrics/summed_samples.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include "core/metrics/ratios.hpp"
@@ -8,14 +7,17 @@
 namespace trellis::metrics {
 
 Summation summation_of(std::string_view metric, std::span<const SampleValue> samples) {
+  const Summation means{2, &ratio_of_sums, true};
   const auto* definition = find_metric(metric);
-  const bool by_statistics =
-      definition != nullptr && definition->from_statistics != nullptr &&
-      std::all_of(samples.begin(), samples.end(), [&](const SampleValue& sample) {
-        return !sample.value || sample.statistics.size() == definition->statistics_count;
-      });
-  if (!by_statistics) return {2, &ratio_of_sums, true};
-  return {definition->statistics_count, definition->from_statistics, false};
+  if (definition == nullptr || definition->from_statistics == nullptr) return means;
+  std::size_t width = definition->statistics_count;
+  for (const auto& sample : samples) {
+    if (!sample.value) continue;
+    if (width == 0) width = sample.statistics.size();
+    if (width == 0 || sample.statistics.size() != width) return means;
+  }
+  if (width == 0) return means;  // no sample has a value
+  return {width, definition->from_statistics, false};
 }
 
 std::vector<double> rows_of(const Summation& summation, std::span<const SampleValue> samples) {

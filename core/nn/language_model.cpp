@@ -238,6 +238,7 @@ nlohmann::json LanguageModel::describe() const {
     json["tokenizer"]["vocab_size"] = tokenizer_->vocab_size();
     if (architecture_.masked) json["mask"] = masked_symbols(*tokenizer_).mask;
     json["hidden_size"] = network_->hidden_size();
+    if (network_->experts() > 0) json["experts"] = network_->experts();
     json["parameters"] = network_->parameters.count();
     if (trained_count_ > 0) json["trained_parameters"] = trained_count_;
     const StateCost cost = network_->state_cost();

@@ -71,6 +71,8 @@ class Network {
   /// have a target.
   virtual Batch lesson(const Batch& batch, std::uint64_t seed) const;
   virtual std::int64_t hidden_size() const = 0;
+  /// Of each mixture, in networks that have maps of kind "experts"; else 0.
+  virtual std::int64_t experts() const { return 0; }
   virtual StateCost state_cost() const = 0;
 
   /// For generation, with frozen parameters and in LibTorch's inference mode:

@@ -49,6 +49,7 @@ ModelFacts parse_facts(const nlohmann::json& json) {
   }
   facts.eos = json.value("eos", std::vector<std::int32_t>());
   facts.encoder_decoder = json.value("encoder_decoder", false);
+  facts.has_experts = json.contains("experts");
   if (json.contains("mask") && !json["mask"].is_null()) {
     facts.mask = json["mask"].get<std::int32_t>();
     if (*facts.mask < 0 || static_cast<std::size_t>(*facts.mask) >= facts.vocab_size) {

@@ -34,6 +34,7 @@ struct ModelFacts {
   std::vector<std::int32_t> eos;
   bool encoder_decoder = false;
   std::optional<std::int32_t> mask;       ///< of models that predict masked places
+  bool has_experts = false;               ///< is a mixture and shows what its experts weigh
   std::optional<StateBytes> state_bytes;  ///< absent: unknown
   std::string weights_hash;
   nlohmann::json tokenizer;

@@ -1,9 +1,14 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <map>
+#include <numeric>
 #include <set>
 
 #include "core/metrics/calibration.hpp"
+#include "core/metrics/expert_use.hpp"
 #include "core/metrics/exposure.hpp"
 #include "core/metrics/word_groups.hpp"
 #include "reports/html/page.hpp"
@@ -11,11 +16,13 @@
 namespace trellis::reports::html {
 namespace {
 
-// The statistics of a trial's samples added up; empty where it has none.
-std::vector<double> sums_of(storage::Reader& reader, const std::string& trial, const char* metric,
-                            std::size_t size) {
+// The statistics of a trial's samples added up, where they are `size` numbers, or by default as
+// many as of the first; empty where it has none.
+std::vector<double> sums_of(storage::Reader& reader, const std::string& trial,
+                            const std::string& metric, std::size_t size = 0) {
   std::vector<double> sums;
   for (const auto& row : reader.sample_metrics(trial, metric)) {
+    if (size == 0) size = row.metric.statistics.size();
     if (row.metric.statistics.size() != size) continue;
     sums.resize(size, 0.0);
     for (std::size_t i = 0; i < size; ++i) sums[i] += row.metric.statistics[i];
@@ -120,11 +127,54 @@ std::string share_rows(const storage::TrialRow& trial) {
   return rows;
 }
 
+// A bar for each expert, as high as its share of the layer's greatest; the percents below.
+std::string expert_bars(const std::vector<double>& sums) {
+  constexpr double kBar = 12;
+  constexpr double kHeight = 24;
+  const double greatest = *std::ranges::max_element(sums);
+  const double all = std::accumulate(sums.begin(), sums.end(), 0.0);
+  std::string bars;
+  std::string percents;
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    const double height = kHeight * sums[i] / greatest;
+    bars += fmt::format(
+        "<rect x=\"{:.0f}\" y=\"{:.1f}\" width=\"{:.0f}\" height=\"{:.1f}\" "
+        "fill=\"var(--series-0)\"/>",
+        kBar * static_cast<double>(i), kHeight - height, kBar - 2, height);
+    percents += fmt::format("{}{:.0f}", i > 0 ? " · " : "", 100 * sums[i] / all);
+  }
+  const double width = kBar * static_cast<double>(sums.size());
+  return fmt::format(
+      "<svg aria-hidden=\"true\" width=\"{0:.0f}\" height=\"{1:.0f}\" viewBox=\"0 0 {0:.0f} "
+      "{1:.0f}\">{2}</svg><br>{3}",
+      width, kHeight, bars, percents);
+}
+
+std::string expert_rows(storage::Reader& reader, const storage::TrialRow& trial) {
+  std::map<std::int64_t, std::string> names;  // by layer
+  for (const auto& [name, metric] : trial.metrics) {
+    if (name.starts_with(metrics::kExpertsPrefix))
+      names.emplace(std::atoll(name.c_str() + metrics::kExpertsPrefix.size()), name);
+  }
+  std::string rows;
+  for (const auto& [layer, name] : names) {
+    const auto sums = sums_of(reader, trial.record.id, name);
+    if (sums.empty()) continue;
+    rows += fmt::format(
+        "<tr><th scope=\"row\"><bdi>{}</bdi></th><td><bdi>{}</bdi></td><td "
+        "class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td></tr>\n",
+        escape(trial.model_label), escape(trial.record.strategy_label), layer,
+        interval_text(trial.metrics.at(name)), expert_bars(sums));
+  }
+  return rows;
+}
+
 std::string of_task(storage::Reader& reader, const Data& data, const std::string& task) {
   std::set<std::string> calibrated;  // models: it is the same for all strategies
   std::string calibration;
   std::string exposure;
   std::string shares;
+  std::string experts;
   for (const auto& trial : data.trials) {
     if (trial.task_label != task) continue;
     const auto& id = trial.record.id;
@@ -141,6 +191,7 @@ std::string of_task(storage::Reader& reader, const Data& data, const std::string
       if (!sums.empty()) exposure += exposure_row(trial, sums);
     }
     shares += share_rows(trial);
+    experts += expert_rows(reader, trial);
   }
   auto text = table_of(
       "Calibration: of the guesses up to a confidence, how many percent are right, "
@@ -157,6 +208,13 @@ std::string of_task(storage::Reader& reader, const Data& data, const std::string
       heading("group", false) + heading("model", false) + heading("strategy", false) +
           heading("outputs", true) + heading("references", true) + heading("training data", true),
       shares);
+  text += table_of(
+      "Experts: of the tokens of the outputs, how many percent each expert of a layer has made, by "
+      "its "
+      "weights. Use: 1 where all made the same.",
+      heading("model", false) + heading("strategy", false) + heading("layer", true) +
+          heading("use", true) + heading("percent of each expert", false),
+      experts);
   if (text.empty()) return "";
   return fmt::format("<h3><bdi>{}</bdi></h3>\n{}", escape(task), text);
 }

@@ -45,7 +45,8 @@ std::string leaderboard(const Data& data);
 /// All tests of a table, folded away: differences, intervals, p-values, effect sizes, pairs needed.
 std::string tests(const Data& data, const TaskTable& table);
 std::string quality_and_diversity(const Data& data);
-/// Calibration, exposure by place and shares of words; empty where nothing was measured.
+/// Calibration, exposure by place, shares of words and use of experts; empty where nothing was
+/// measured.
 std::string diagnostics(storage::Reader& reader, const Data& data);
 std::string training_curves(storage::Reader& reader, const Data& data);
 /// Fills data.sample_anchors.

@@ -74,6 +74,30 @@ class PublishedTest(RunCase):
                          [(4,)])
         self.assert_ends(self.trellis("db", "check", "x.db"), 0)
 
+    @unittest.skipUnless(pathlib.Path(PLUGINS, "wudao.so").exists(), "built without LibTorch")
+    def test_a_mixture_tells_which_experts_it_used(self):
+        shutil.rmtree(self.model)
+        shutil.copytree(GOLDENS / "mixtral", self.model)
+        config = json.loads((self.model / "config.json").read_text())
+        (self.model / "tokenizer.json").write_text(json.dumps(tokenizer(config["vocab_size"])))
+        model = '[[model]]\nplugin = "wudao"\nweights = "published"\n'
+        self.assert_ends(self.run_config(HEAD + model + GREEDY), 0)
+        names = [f"experts.{i + 1}" for i in range(config["num_hidden_layers"])]
+        self.assertEqual([name for (name,) in self.rows(
+            "SELECT metric FROM leaderboard WHERE metric LIKE 'experts.%' ORDER BY metric")], names)
+        # The weights of each token's experts sum to one, in every layer.
+        tokens = dict(self.rows("SELECT sample, count(*) FROM tokens GROUP BY sample"))
+        for sample, statistics in self.rows(
+                "SELECT sample, statistics FROM sample_metrics WHERE metric LIKE 'experts.%'"):
+            weights = json.loads(statistics)
+            self.assertEqual(len(weights), config["num_local_experts"])
+            self.assertAlmostEqual(sum(weights), tokens[sample], places=4)
+        self.assert_ends(self.trellis("score", "x.db"), 0)
+        self.assertEqual(self.rows("SELECT count(*) FROM leaderboard WHERE metric LIKE 'experts.%'"),
+                         [(len(names),)])
+        self.assert_ends(self.trellis("report", "x.db", "-o", "x.html"), 0)
+        self.assertIn("percent of each expert", (self.path / "x.html").read_text())
+
     @unittest.skipUnless(pathlib.Path(PLUGINS, "llama.so").exists(), "built without LibTorch")
     def test_one_is_run_without_training(self):
         self.assert_ends(self.run_config(HEAD + LLAMA + GREEDY), 0)

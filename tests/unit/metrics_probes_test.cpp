@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "core/metrics/bert_score.hpp"
 #include "core/metrics/calibration.hpp"
+#include "core/metrics/expert_use.hpp"
 #include "core/metrics/exposure.hpp"
 #include "core/metrics/mauve.hpp"
 #include "core/metrics/word_groups.hpp"
@@ -159,6 +160,22 @@ TEST(BertScore, OfNothingIsZero) {
 
 TEST(BertScore, OfManyIsTheirMean) {
   EXPECT_EQ(corpus_value("bertscore.bert", std::vector<SampleValue>{{0.5, {}}, {1.0, {}}}), 0.75);
+}
+
+TEST(ExpertUse, IsTheNumberOfExpertsThatWouldDoAsMuch) {
+  const auto even = expert_use(Values{2, 2, 2, 2});
+  EXPECT_NEAR(*even.value, 1, 1e-12);
+  EXPECT_EQ(even.statistics, (Values{2, 2, 2, 2}));
+  EXPECT_NEAR(*expert_use(Values{0, 5, 0, 0}).value, 0.25, 1e-12);
+  // Shares 1/2, 1/4, 1/4: entropy 3/2 ln 2, so 2^1.5 experts of 3.
+  EXPECT_NEAR(*expert_use(Values{4, 2, 2}).value, std::pow(2, 1.5) / 3, 1e-12);
+  EXPECT_EQ(expert_use(Values{0, 0}).value, std::nullopt);
+  // Samples that each use one expert use all evenly together, whatever their number of experts.
+  EXPECT_NEAR(*corpus_value("experts.1", std::vector<SampleValue>{expert_use(Values{3, 0, 0}),
+                                                                  expert_use(Values{0, 3, 0}),
+                                                                  expert_use(Values{0, 0, 3})}),
+              1, 1e-12);
+  EXPECT_EQ(corpus_value("experts.1", std::vector<SampleValue>{{}}), std::nullopt);
 }
 
 TEST(Mauve, IsTheAreaBelowTheCurveOfMixtures) {

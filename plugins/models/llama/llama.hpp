@@ -35,6 +35,7 @@ class Llama : public nn::Network {
   nn::Tensor hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) override;
   nn::Tensor logits(const nn::Tensor& hidden) override;
   std::int64_t hidden_size() const override { return options_.width; }
+  std::int64_t experts() const override { return options_.experts; }
   nn::StateCost state_cost() const override;
   std::unique_ptr<nn::NetworkState> open(std::span<const std::int32_t> source) override;
   nn::Tensor feed(std::span<const nn::Feed> feeds) override;

@@ -55,6 +55,7 @@ typedef struct trellis_model {
    * for each of its tokens, those of the encoder included. With forks_share (the default) a fork
    * shares what it has in common with its origin; without, it costs as much as a state of its own.
    * Where the key is absent the cost is unknown, and only the number of states is limited.
+   * "experts": n, of mixtures of experts, which give attention maps of that kind.
    * "mask": id, of models that predict masked places instead of next tokens: see below.
    * A fresh model that has no vocabulary yet reports vocab_size 0: it must be trained or loaded. */
   trellis_status (*describe)(const struct trellis_model* model, trellis_text_sink* json,
