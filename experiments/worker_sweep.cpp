@@ -222,7 +222,7 @@ void Sweep::score(std::size_t arm) {
     const auto found = task_.likelihoods.find(record.example_index);
     if (found != task_.likelihoods.end()) add_likelihood(record, found->second, generations[i]);
     add_acceptance(record, generations[i]);
-    add_expert_use(record, generations[i]);
+    add_expert_use(record, examples[i], generations[i]);
     context_.send({{"event", "sample"}, {"trial", trial.id}, {"sample", sample_to_json(record)}});
     const std::pair made(record.example_index, record.sample_index);
     trial.done.insert(std::lower_bound(trial.done.begin(), trial.done.end(), made), made);
@@ -258,10 +258,10 @@ storage::SampleRecord Sweep::record_of(const decode::Generation& generation,
 }
 
 // Which experts the output's tokens were made by: the model reads them once more.
-void Sweep::add_expert_use(storage::SampleRecord& record, const decode::Generation& generation) {
+void Sweep::add_expert_use(storage::SampleRecord& record, const plugin::Example& example,
+                           const decode::Generation& generation) {
   if (!model_.facts().has_experts || generation.tokens.empty()) return;
-  const auto& prompt = prompts_[requests_[generation.request].prompt];
-  auto [encoder, decoder] = model_.encode_prompt(prompt.source, prompt.prefix);
+  auto [encoder, decoder] = model_.encode_prompt(example.source, example.prefix);
   const std::size_t first = decoder.size() - 1;  // what the first token was made from
   for (const auto& token : generation.tokens) decoder.push_back(token.token);
   decoder.pop_back();

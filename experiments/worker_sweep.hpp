@@ -44,7 +44,8 @@ class Sweep {
   void score(std::size_t arm);
   storage::SampleRecord record_of(const decode::Generation& generation,
                                   const plugin::Example& example, const plugin::Output& output);
-  void add_expert_use(storage::SampleRecord& record, const decode::Generation& generation);
+  void add_expert_use(storage::SampleRecord& record, const plugin::Example& example,
+                      const decode::Generation& generation);
   const std::string& token_text(std::int32_t token);
   void mark(std::optional<std::size_t> arm) const;
   void send_totals(const decode::GenerateTotals& totals) const;
