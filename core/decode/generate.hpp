@@ -26,6 +26,7 @@ struct Prompt {
   std::string prefix;
   std::vector<std::string> stop;
   std::size_t max_new_tokens = 0;  ///< at least 1
+  std::uint32_t turn = 0;          ///< of a conversation; part of the noise's key
 };
 
 /// A strategy with its processors, which are applied by ascending rank and have been bound to the
