@@ -26,7 +26,7 @@ plugin::Example example_of(const storage::SampleRecord& sample) {
 }
 
 plugin::Output output_of(const storage::SampleRecord& sample) {
-  plugin::Output output{sample.output, sample.finish, {}, {}};
+  plugin::Output output{sample.output, sample.finish, {}};
   for (const auto& token : sample.tokens) output.tokens.push_back(token.text);
   output.turns = plugin::turns_of_details(sample.details);
   return output;

@@ -301,7 +301,7 @@ void Sweep::score(std::size_t arm) {
   for (const auto& conversation : conversations) {
     examples.push_back(example_of(conversation.sample));
     const auto finish = decode::to_string(conversation.turns.back().finish);
-    plugin::Output output{transcript(conversation), std::string(finish), {}, {}};
+    plugin::Output output{transcript(conversation), std::string(finish), {}};
     if (task_.task.has_turns()) output.turns = turns_of(conversation);
     for (const auto& turn : conversation.turns) {
       for (const auto& token : turn.tokens) output.tokens.push_back(token_text(token.token));

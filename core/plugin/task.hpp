@@ -47,7 +47,7 @@ struct Output {
   std::string text;
   std::string finish;               ///< "eos", "stop", "length" or "strategy"
   std::vector<std::string> tokens;  ///< texts of the generated tokens
-  std::vector<Turn> turns;          ///< of a conversation; else empty
+  std::vector<Turn> turns = {};     ///< of a conversation; else empty
 };
 
 struct Scores {
