@@ -231,6 +231,8 @@ struct Talk {
   trellis_task_turns turns{};
 };
 
+const auto kUndescribed = nlohmann::json::object();
+
 trellis_task make_talk(Talk& talk) {
   auto task = make_task(talk.text);
   task.self = &talk;
@@ -250,16 +252,16 @@ trellis_task make_talk(Talk& talk) {
 TEST(Boundary, TasksOfAnOlderAbiHaveNoTurns) {
   Talk talk;
   auto abi = make_talk(talk);
-  EXPECT_TRUE(plugin::Task(&abi, {}).has_turns());
+  EXPECT_TRUE(plugin::Task(&abi, kUndescribed).has_turns());
   abi.struct_size = offsetof(trellis_task, get_ability);  // what lies behind is not the host's
   {
-    plugin::Task task(&abi, {});
+    plugin::Task task(&abi, kUndescribed);
     EXPECT_FALSE(task.has_turns());
     EXPECT_EQ(task.count(TRELLIS_SPLIT_TEST), 1U);
   }
   abi = make_talk(talk);
   abi.get_ability = nullptr;
-  EXPECT_FALSE(plugin::Task(&abi, {}).has_turns());
+  EXPECT_FALSE(plugin::Task(&abi, kUndescribed).has_turns());
 }
 
 TEST(Boundary, TurnsThatBreakTheContractAreRefused) {
@@ -267,7 +269,7 @@ TEST(Boundary, TurnsThatBreakTheContractAreRefused) {
   auto abi = make_talk(talk);
   const plugin::Example example{"id", "asked", "", {}, true, {"x"}, 5, {}};
   const std::vector<plugin::Turn> turns = {{"said", "eos", 3}};
-  plugin::Task task(&abi, {});
+  plugin::Task task(&abi, kUndescribed);
   const auto next = [&](const std::string& answer) {
     talk.text = answer;
     return message_of([&] { task.next_turn(example, turns); });
@@ -285,10 +287,10 @@ TEST(Boundary, TurnsThatBreakTheContractAreRefused) {
   EXPECT_EQ(question->max_new_tokens, 0U);
 
   talk.turns.next = nullptr;
-  EXPECT_THAT(message_of([&] { plugin::Task(&abi, {}); }),
+  EXPECT_THAT(message_of([&] { plugin::Task(&abi, kUndescribed); }),
               HasSubstr("task turns: its struct lacks"));
   talk.turns.struct_size = 8;
-  EXPECT_THAT(message_of([&] { plugin::Task(&abi, {}); }),
+  EXPECT_THAT(message_of([&] { plugin::Task(&abi, kUndescribed); }),
               HasSubstr("task turns: its struct is 8"));
 }
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "experiments/trial_metrics.hpp"
 #include "tests/abi/host.hpp"
 
 namespace trellis::tests {
@@ -98,6 +99,22 @@ TEST_F(SelfPlay, SaysWhichMetricsThereAre) {
   auto task = make({{"self_play", 2}}, "{\"turns\": []}\n");
   EXPECT_THAT(message_of([&] { task.count(TRELLIS_SPLIT_TEST); }),
               HasSubstr("a.jsonl:1:1: \"turns\" must hold at least one turn"));
+}
+
+TEST_F(SelfPlay, IsScoredByWhatItNamesAndAnswersByTheRest) {
+  const auto names = [&](const nlohmann::json& settings) {
+    std::vector<std::string> all;
+    const auto& description = registry_.get(Kind::task, "dialogue").json;
+    for (const auto& metric : experiments::metrics_of_task(description, settings)) {
+      all.push_back(metric.at("name"));
+    }
+    return all;
+  };
+  EXPECT_THAT(names({{"metrics", {"repeated_turns", "length"}}}),
+              ElementsAre("repeated_turns", "length"));
+  EXPECT_THAT(names({{"metrics", nlohmann::json::array()}}),
+              ElementsAre("chrf", "bleu", "f1", "exact_match", "distinct_1", "distinct_2",
+                          "repetition", "length"));
 }
 
 TEST(Conversations, AskedTheSameShareAPrompt) {

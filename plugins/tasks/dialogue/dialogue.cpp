@@ -42,8 +42,8 @@ const auto schema = [] {
 const char* const kRepeatedTurns = "repeated_turns";
 
 // By a reference, which the model's own turns do not have.
-const std::vector<const char*> by_reference = {"chrf", "bleu", "f1", "exact_match"};
-const std::vector<const char*> by_tokens = {"distinct_1", "distinct_2", "repetition", "length"};
+const std::vector<const char*> kByReference = {"chrf", "bleu", "f1", "exact_match"};
+const std::vector<const char*> kByTokens = {"distinct_1", "distinct_2", "repetition", "length"};
 
 std::vector<const char*> with(std::vector<const char*> names,
                               const std::vector<const char*>& more) {
@@ -54,15 +54,14 @@ std::vector<const char*> with(std::vector<const char*> names,
 class Dialogue {
  public:
   static Json description() {
-    return {
-        {"id", "dialogue"},
-        {"kind", "task"},
-        {"version", "1.3.0"},
-        {"summary", "Answers the last turn of a dialogue, or goes on by talking to itself."},
-        {"reference", "Li et al. 2016 (distinct-n); Li et al. 2017 (turns as examples)"},
-        {"metrics", tasks::known_metrics(with(with(by_reference, by_tokens), {kRepeatedTurns}))},
-        {"likelihood", true},
-        {"settings", schema.description()}};
+    return {{"id", "dialogue"},
+            {"kind", "task"},
+            {"version", "1.3.0"},
+            {"summary", "Answers the last turn of a dialogue, or goes on by talking to itself."},
+            {"reference", "Li et al. 2016 (distinct-n); Li et al. 2017 (turns as examples)"},
+            {"metrics", all_metrics()},
+            {"likelihood", true},
+            {"settings", schema.description()}};
   }
 
   explicit Dialogue(const Json& settings)
@@ -106,11 +105,18 @@ class Dialogue {
  private:
   static constexpr const char* kOpening = "opening";  // a field
 
+  static Json all_metrics() {
+    auto metrics = tasks::known_metrics(with(kByReference, kByTokens));
+    metrics.push_back(tasks::known_metric(kRepeatedTurns));
+    metrics.back()["optional"] = true;
+    return metrics;
+  }
+
   static std::vector<std::string> metrics_of(const Options& options) {
     if (options.self_play == 0) {
-      return tasks::chosen_metrics(options.metrics, with(by_reference, by_tokens));
+      return tasks::chosen_metrics(options.metrics, with(kByReference, kByTokens));
     }
-    const auto known = with({kRepeatedTurns}, by_tokens);
+    const auto known = with({kRepeatedTurns}, kByTokens);
     if (options.metrics.empty()) {
       throw sdk::Failure(
           TRELLIS_INVALID_ARGUMENT,

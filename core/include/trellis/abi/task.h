@@ -62,8 +62,8 @@ typedef struct trellis_task {
  * true}], the first being the task's main metric; "likelihood": true asks the host to score the
  * first reference by teacher forcing as well (perplexity, bits per byte). Where a task has a
  * setting "metrics", a list that names some of them, it scores those, and the first is the main
- * one. A failure that begins with a setting's name and " = " or ": " is told with that setting's
- * place in the config. */
+ * one; without the list it scores all but those with "optional": true. A failure that begins with a
+ * setting's name and " = " or ": " is told with that setting's place in the config. */
 typedef struct trellis_task_factory {
   uint32_t struct_size;
   trellis_status (*describe)(trellis_text_sink* json, trellis_error* error);
