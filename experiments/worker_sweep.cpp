@@ -257,7 +257,7 @@ Round Sweep::next_round(const Round& round) {
 std::optional<plugin::Example> Sweep::ask_next(std::size_t sample) {
   mark(samples_[sample].arm);
   const auto& conversation = under_way_.at(sample);
-  const auto next = task_.task.next_turn(example_of(sample), turns_of(conversation));
+  auto next = task_.task.next_turn(example_of(sample), turns_of(conversation));
   if (next && conversation.turns.size() == kMostTurns) {
     throw Error(Fault::plugin, fmt::format("task next turn: has not ended the conversation after "
                                            "{} turns",

@@ -177,7 +177,7 @@ class Dialogue {
       if (shown == static_cast<std::size_t>(options_.context_turns)) break;
       characters += text::split_code_points(*turn).size() + 1;
       if (most > 0 && shown > 0 && characters > most + 1) break;
-      context = shown == 0 ? *turn : *turn + '\n' + context;
+      context.insert(0, shown == 0 ? *turn : *turn + '\n');
     }
     return context;
   }
