@@ -8,7 +8,9 @@
 
 #include "core/error.hpp"
 #include "core/metrics/statistics.hpp"
+#include "core/metrics/turns.hpp"
 #include "core/plugin/settings.hpp"
+#include "core/plugin/task.hpp"
 #include "core/text/unicode.hpp"
 #include "experiments/trial_metrics.hpp"
 
@@ -30,7 +32,12 @@ struct Texts {
       }
     }
     for (const auto& token : sample.tokens) tokens.push_back(token.text);
-    if (sample.finish == "eos" && !tokens.empty()) tokens.pop_back();
+    std::vector<metrics::TurnTokens> turns;
+    for (const auto& turn : plugin::turns_of_details(sample.details)) {
+      turns.push_back(metrics::turn_tokens(turn.tokens, turn.finish));
+    }
+    if (turns.empty()) turns.push_back(metrics::turn_tokens(tokens.size(), sample.finish));
+    metrics::drop_ends(tokens, turns);
   }
 
   std::string source;

@@ -17,8 +17,13 @@ namespace trellis::experiments {
 nlohmann::json metrics_of_task(const nlohmann::json& description, const nlohmann::json& settings) {
   auto all = description.value("metrics", nlohmann::json::array());
   const auto chosen = settings.value("metrics", nlohmann::json());
-  if (!chosen.is_array() || chosen.empty()) return all;
   auto metrics = nlohmann::json::array();
+  if (!chosen.is_array() || chosen.empty()) {
+    for (const auto& metric : all) {
+      if (!metric.value("optional", false)) metrics.push_back(metric);
+    }
+    return metrics;
+  }
   for (const auto& name : chosen) {
     const auto found = std::find_if(all.begin(), all.end(),
                                     [&](const auto& metric) { return metric.at("name") == name; });

@@ -11,8 +11,8 @@
 
 namespace trellis::experiments {
 
-/// The metrics of a task's description; where it has a setting `metrics` that names some, those in
-/// that order (trellis/abi/task.h).
+/// The metrics of a task's description but the optional ones; where it has a setting `metrics` that
+/// names some, those in that order (trellis/abi/task.h).
 nlohmann::json metrics_of_task(const nlohmann::json& description, const nlohmann::json& settings);
 
 /// Whether the host measures it of the model as it generates, beside what the task scores: outputs

@@ -27,6 +27,7 @@ plugin::Example example_of(const storage::SampleRecord& sample) {
 plugin::Output output_of(const storage::SampleRecord& sample) {
   plugin::Output output{sample.output, sample.finish, {}};
   for (const auto& token : sample.tokens) output.tokens.push_back(token.text);
+  output.turns = plugin::turns_of_details(sample.details);
   return output;
 }
 
@@ -62,6 +63,9 @@ void run_score(const WorkerContext& context, const ScoreJob& job) {
         record.details = scores[i].details;
         if (const auto& details = samples[i].details; details.contains(kKeptDetail)) {
           record.details[kKeptDetail] = details[kKeptDetail];
+        }
+        if (const auto& turns = outputs[i].turns; !turns.empty()) {
+          record.details[plugin::kTurnsDetail] = plugin::turns_to_json(turns);
         }
         records.push_back(sample_to_json(record));
       }

@@ -10,6 +10,7 @@
 #include "core/decode/generate.hpp"
 #include "core/decode/likelihood.hpp"
 #include "core/plugin/task.hpp"
+#include "experiments/conversations.hpp"
 #include "experiments/drafts.hpp"
 #include "experiments/worker.hpp"
 
@@ -35,20 +36,32 @@ class Sweep {
   void run();
 
  private:
+  struct Wanted {
+    std::uint64_t example = 0;
+    std::size_t arm = 0;
+    std::uint32_t sample = 0;
+  };
+
   void make_arms();
-  void make_requests();
+  void choose_samples();
   void compute_likelihoods();
-  decode::GenerateTotals generate();
-  std::uint64_t example_of(std::size_t request) const;
-  TrialJob& trial_of(std::size_t request) const;
+  void generate();
+  void make_round(const Round& round);
+  Round next_round(const Round& round);
+  std::optional<plugin::Example> ask_next(std::size_t sample);
+  void add(Round& round, std::size_t sample, const plugin::Example& question);
+  void take(decode::Generation generation, std::size_t sample);
+  void fail(std::size_t sample, std::string message);
+  void conclude(std::size_t sample);
+  const plugin::Example& example_of(std::size_t sample) const;
+  TrialJob& trial_of(std::size_t sample) const;
   void score(std::size_t arm);
-  storage::SampleRecord record_of(const decode::Generation& generation,
-                                  const plugin::Example& example, const plugin::Output& output);
+  storage::SampleRecord record_of(const Conversation& conversation, const plugin::Output& output);
   void add_expert_use(storage::SampleRecord& record, const plugin::Example& example,
                       const decode::Generation& generation);
   const std::string& token_text(std::int32_t token);
   void mark(std::optional<std::size_t> arm) const;
-  void send_totals(const decode::GenerateTotals& totals) const;
+  void send_totals() const;
 
   const WorkerContext& context_;
   const ModelJob& job_;
@@ -57,9 +70,11 @@ class Sweep {
   Drafts& drafts_;
   std::vector<TrialJob*>& trials_;
   std::vector<decode::Arm> arms_;  // as the trials
-  std::vector<decode::Prompt> prompts_;
-  std::vector<decode::SampleRequest> requests_;
-  std::vector<std::vector<decode::Generation>> unscored_;  // by arm
+  std::vector<Wanted> samples_;
+  std::map<std::size_t, Conversation> under_way_;    // by sample
+  std::vector<std::vector<Conversation>> unscored_;  // by arm
+  decode::GenerateTotals totals_;
+  double last_progress_ = 0;
   double scoring_seconds_ = 0;
   std::map<std::int32_t, std::string> token_texts_;
 };

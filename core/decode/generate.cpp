@@ -151,8 +151,9 @@ class Generator {
       }
       if (draft != nullptr) plant_draft(*draft, *draft_start(index));
       tell(request.arm);
-      const NoiseKey noise{request.seed, prompts_[request.prompt].example, request.sample,
-                           request.stream};
+      const auto& prompt = prompts_[request.prompt];
+      const NoiseKey noise{request.seed, prompt.example, request.sample, request.stream,
+                           prompt.turn};
       live_.push_back({index, std::make_unique<Sample>(context_, arms_[request.arm], start_, noise),
                        size, draft_size});
       budget_.add(size);

@@ -26,6 +26,7 @@ struct Prompt {
   std::string prefix;
   std::vector<std::string> stop;
   std::size_t max_new_tokens = 0;  ///< at least 1
+  std::uint32_t turn = 0;          ///< of a conversation; part of the noise's key
 };
 
 /// A strategy with its processors, which are applied by ascending rank and have been bound to the
@@ -43,8 +44,8 @@ struct SampleRequest {
   std::size_t arm = 0;       ///< index into the arms
   std::uint32_t sample = 0;  ///< number among the samples of this arm on this prompt
   std::uint64_t seed = 0;
-  /// Samples of equal seed, example, number and stream see the same noise (common random numbers);
-  /// a stream of its own makes an arm independent of the others.
+  /// Samples of equal seed, example, turn, number and stream see the same noise (common random
+  /// numbers); a stream of its own makes an arm independent of the others.
   std::uint64_t stream = 0;
 };
 

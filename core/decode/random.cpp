@@ -10,7 +10,7 @@ constexpr std::uint32_t kWeyl1 = 0xBB67AE85;
 constexpr int kRounds = 10;
 
 // What a counter is used for, so that no two uses share numbers.
-enum class Use : std::uint32_t { gumbel = 0, uniform = 1, derive = 2, separate = 3 };
+enum class Use : std::uint32_t { gumbel = 0, uniform = 1, derive = 2, separate = 3, turn = 4 };
 
 constexpr std::uint32_t low(std::uint64_t x) {
   return static_cast<std::uint32_t>(x);
@@ -19,17 +19,23 @@ constexpr std::uint32_t high(std::uint64_t x) {
   return static_cast<std::uint32_t>(x >> 32);
 }
 
+using Key = std::array<std::uint32_t, 2>;
+
+Key mixed_with(const Key& key, std::array<std::uint32_t, 3> more, Use use) {
+  const auto mixed = philox4x32({more[0], more[1], more[2], static_cast<std::uint32_t>(use)}, key);
+  return {mixed[0], mixed[1]};
+}
+
 // Seed, example and sample need 160 bits and the block function takes 64 as a key: they are mixed
 // down by the block function itself.
-std::array<std::uint32_t, 2> key_of(const NoiseKey& key) {
-  const auto mixed = philox4x32(
-      {low(key.example), high(key.example), key.sample, static_cast<std::uint32_t>(Use::derive)},
-      {low(key.seed), high(key.seed)});
-  if (key.stream == 0) return {mixed[0], mixed[1]};
-  const auto apart =
-      philox4x32({low(key.stream), high(key.stream), 0, static_cast<std::uint32_t>(Use::separate)},
-                 {mixed[0], mixed[1]});
-  return {apart[0], apart[1]};
+Key key_of(const NoiseKey& key) {
+  auto mixed = mixed_with({low(key.seed), high(key.seed)},
+                          {low(key.example), high(key.example), key.sample}, Use::derive);
+  if (key.stream != 0) {
+    mixed = mixed_with(mixed, {low(key.stream), high(key.stream), 0}, Use::separate);
+  }
+  if (key.turn != 0) mixed = mixed_with(mixed, {key.turn, 0, 0}, Use::turn);
+  return mixed;
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ struct NoiseKey {
   std::uint64_t example = 0;
   std::uint32_t sample = 0;
   std::uint64_t stream = 0;  ///< 0: shared by all arms
+  std::uint32_t turn = 0;    ///< of a conversation
 };
 
 /// The place of a token's Gumbel noise, for core/kernels/gumbel.hpp.

@@ -231,6 +231,8 @@ constexpr std::array kMetrics{
            &mean_self_bleu),
     of_all("zipf", "exponent of token frequency by rank; human text is near 1", std::nullopt,
            &zipf_coefficient),
+    averaged("repeated_turns", "share of turns that repeat an earlier one of the conversation",
+             false, nullptr),
     averaged("parses", "share of outputs that parse and do something", true, nullptr),
     averaged("passes", "share of outputs that pass their unit tests", true, nullptr),
     averaged("pass@5", "share of problems that one of 5 outputs passes", true, nullptr),

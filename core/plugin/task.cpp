@@ -10,15 +10,20 @@ namespace {
 
 using nlohmann::json;
 
+// What the model is asked.
+void read_question(const json& json, Example& example) {
+  example.source = json.value("source", "");
+  example.prefix = json.value("prefix", "");
+  example.stop = json.value("stop", std::vector<std::string>());
+  example.max_new_tokens = json.value("max_new_tokens", std::size_t{0});
+}
+
 Example parse_example(const json& json) {
   Example example;
   example.id = json.at("id").get<std::string>();
-  example.source = json.value("source", "");
-  example.prefix = json.value("prefix", "");
+  read_question(json, example);
   example.references = json.value("references", std::vector<std::string>());
   example.reference_ends = json.value("reference_ends", true);
-  example.stop = json.value("stop", std::vector<std::string>());
-  example.max_new_tokens = json.value("max_new_tokens", std::size_t{0});
   example.fields = json.value("fields", nlohmann::json());
   return example;
 }
@@ -49,6 +54,28 @@ Scores parse_scores(const json& json) {
 
 }  // namespace
 
+json turns_to_json(std::span<const Turn> turns) {
+  json list = json::array();
+  for (const auto& turn : turns) {
+    list.push_back({{"output", turn.text}, {"finish", turn.finish}, {"tokens", turn.tokens}});
+  }
+  return list;
+}
+
+std::vector<Turn> turns_of_details(const json& details) {
+  std::vector<Turn> turns;
+  if (!details.contains(kTurnsDetail)) return turns;
+  try {
+    for (const auto& turn : details[kTurnsDetail]) {
+      turns.push_back({turn.at("output").get<std::string>(), turn.at("finish").get<std::string>(),
+                       turn.at("tokens").get<std::size_t>()});
+    }
+  } catch (const json::exception&) {
+    return {};
+  }
+  return turns;
+}
+
 Task Task::create(Registry& registry, std::string_view id, const json& settings) {
   const auto& factory = factory_of<trellis_task_factory>(registry, Kind::task, id);
   trellis_task* task = nullptr;
@@ -57,9 +84,18 @@ Task Task::create(Registry& registry, std::string_view id, const json& settings)
   return Task(task, registry.get(Kind::task, id).json);
 }
 
-Task::Task(trellis_task* task, const json& description) : task_(adopt("task", task)) {
+Task::Task(trellis_task* task, const json& description)
+    : task_(adopt("task", task, offsetof(trellis_task, get_ability))) {
   if (!task->count || !task->example || !task->score) {
     throw Error(Fault::plugin, "task: its struct lacks a function");
+  }
+  if (task->struct_size >= sizeof(trellis_task) && task->get_ability) {
+    turns_ =
+        static_cast<const trellis_task_turns*>(task->get_ability(task, TRELLIS_TASK_TURNS_ABILITY));
+  }
+  if (turns_ != nullptr) {
+    require_size("task turns", turns_->struct_size, sizeof(trellis_task_turns));
+    if (!turns_->next) throw Error(Fault::plugin, "task turns: its struct lacks next");
   }
   try {
     for (const auto& metric : description.value("metrics", json::array())) {
@@ -95,10 +131,11 @@ std::vector<Scores> Task::score(std::span<const Example> examples,
                                 std::span<const Output> outputs) {
   json samples = json::array();
   for (std::size_t i = 0; i < examples.size(); ++i) {
-    samples.push_back({{"example", example_json(examples[i])},
-                       {"output", outputs[i].text},
-                       {"finish", outputs[i].finish},
-                       {"tokens", outputs[i].tokens}});
+    auto& sample = samples.emplace_back(json{{"example", example_json(examples[i])},
+                                             {"output", outputs[i].text},
+                                             {"finish", outputs[i].finish},
+                                             {"tokens", outputs[i].tokens}});
+    if (!outputs[i].turns.empty()) sample["turns"] = turns_to_json(outputs[i].turns);
   }
   const std::string text = write_json(samples);
   const auto json = call_for_json("task score", [&](auto* sink, auto* error) {
@@ -116,6 +153,22 @@ std::vector<Scores> Task::score(std::span<const Example> examples,
     throw Error(Fault::plugin, fmt::format("task score: malformed: {}", exception.what()));
   }
   return scores;
+}
+
+std::optional<Example> Task::next_turn(const Example& example, std::span<const Turn> turns) {
+  const std::string text =
+      write_json({{"example", example_json(example)}, {"turns", turns_to_json(turns)}});
+  const auto json = call_for_json("task next turn", [&](auto* sink, auto* error) {
+    return turns_->next(task_.get(), span_of(text), sink, error);
+  });
+  if (json.is_null()) return std::nullopt;
+  Example next = example;
+  try {
+    read_question(json, next);
+  } catch (const nlohmann::json::exception& exception) {
+    throw Error(Fault::plugin, fmt::format("task next turn: malformed: {}", exception.what()));
+  }
+  return next;
 }
 
 }  // namespace trellis::plugin

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,10 +28,26 @@ struct Example {
   nlohmann::json fields;           ///< object or null
 };
 
+/// One turn of a conversation.
+struct Turn {
+  std::string text;
+  std::string finish;      ///< as an output's
+  std::size_t tokens = 0;  ///< how many of the output's tokens are its own
+};
+
+/// The key of the turns in a stored sample's details, where they are as trellis/abi/task.h has
+/// them.
+inline constexpr const char* kTurnsDetail = "turns";
+
+nlohmann::json turns_to_json(std::span<const Turn> turns);
+/// None where the sample is no conversation, whatever its task may have put under that key.
+std::vector<Turn> turns_of_details(const nlohmann::json& details);
+
 struct Output {
   std::string text;
   std::string finish;               ///< "eos", "stop", "length" or "strategy"
   std::vector<std::string> tokens;  ///< texts of the generated tokens
+  std::vector<Turn> turns = {};     ///< of a conversation; else empty
 };
 
 struct Scores {
@@ -56,6 +73,12 @@ class Task {
   /// One answer a sample, in order.
   std::vector<Scores> score(std::span<const Example> examples, std::span<const Output> outputs);
 
+  /// Whether its samples are conversations.
+  bool has_turns() const { return turns_ != nullptr; }
+  /// What the model is asked after these turns, at least one: the example with another source,
+  /// prefix, stop and max_new_tokens. Nothing where the conversation is over. The task has turns.
+  std::optional<Example> next_turn(const Example& example, std::span<const Turn> turns);
+
   const std::vector<TaskMetric>& metrics() const { return metrics_; }
   bool likelihood() const { return likelihood_; }
 
@@ -64,6 +87,7 @@ class Task {
     void operator()(trellis_task* task) const { task->destroy(task); }
   };
   std::unique_ptr<trellis_task, Destroy> task_;
+  const trellis_task_turns* turns_ = nullptr;
   std::vector<TaskMetric> metrics_;
   bool likelihood_ = false;
 };

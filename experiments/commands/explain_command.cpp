@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/decode/explanation.hpp"
+#include "core/plugin/task.hpp"
 #include "core/text/json.hpp"
 #include "experiments/commands/commands.hpp"
 #include "experiments/commands/config_arguments.hpp"
@@ -88,6 +89,13 @@ StoredSample take_sample(storage::Reader& reader, const std::vector<storage::Tri
   if (sample == samples.end()) {
     throw Error(Fault::usage, fmt::format("trial {}: has no sample {} of example {}",
                                           arguments.trial, arguments.sample, arguments.example));
+  }
+  if (const auto turns = plugin::turns_of_details(sample->details); !turns.empty()) {
+    throw Error(
+        Fault::usage,
+        fmt::format("--trial {}: sample {} of example {} is a conversation of {} turns; only "
+                    "an output to one prompt can be explained",
+                    arguments.trial, arguments.sample, arguments.example, turns.size()));
   }
   arguments.model = trial->record.model_id;
   arguments.request.source = sample->source;

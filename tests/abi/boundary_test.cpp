@@ -225,5 +225,89 @@ TEST(Boundary, TasksThatAnswerNonsenseAreRefused) {
   EXPECT_EQ(score(R"([{"metrics": {"m": {"value": null}}}])"), "");
 }
 
+// What the ability of the task below is.
+struct Talk {
+  std::string text;  // first, so that it is what make_task() points to
+  trellis_task_turns turns{};
+};
+
+const auto kUndescribed = nlohmann::json::object();
+
+trellis_task make_talk(Talk& talk) {
+  auto task = make_task(talk.text);
+  task.self = &talk;
+  task.get_ability = [](const trellis_task* t, const char* id) -> const void* {
+    if (std::string_view(id) != TRELLIS_TASK_TURNS_ABILITY) return nullptr;
+    return &static_cast<const Talk*>(t->self)->turns;
+  };
+  talk.turns = {sizeof(trellis_task_turns),
+                [](trellis_task* t, trellis_span, trellis_text_sink* sink, trellis_error*) {
+                  const auto& answer = static_cast<const Talk*>(t->self)->text;
+                  sink->write(sink->context, answer.data(), answer.size());
+                  return trellis_status{TRELLIS_OK};
+                }};
+  return task;
+}
+
+TEST(Boundary, TasksOfAnOlderAbiHaveNoTurns) {
+  Talk talk;
+  auto abi = make_talk(talk);
+  EXPECT_TRUE(plugin::Task(&abi, kUndescribed).has_turns());
+  abi.struct_size = offsetof(trellis_task, get_ability);  // what lies behind is not the host's
+  {
+    plugin::Task task(&abi, kUndescribed);
+    EXPECT_FALSE(task.has_turns());
+    EXPECT_EQ(task.count(TRELLIS_SPLIT_TEST), 1U);
+  }
+  abi = make_talk(talk);
+  abi.get_ability = nullptr;
+  EXPECT_FALSE(plugin::Task(&abi, kUndescribed).has_turns());
+}
+
+TEST(Boundary, TurnsThatBreakTheContractAreRefused) {
+  Talk talk;
+  auto abi = make_talk(talk);
+  const plugin::Example example{"id", "asked", "", {}, true, {"x"}, 5, {}};
+  const std::vector<plugin::Turn> turns = {{"said", "eos", 3}};
+  plugin::Task task(&abi, kUndescribed);
+  const auto next = [&](const std::string& answer) {
+    talk.text = answer;
+    return message_of([&] { task.next_turn(example, turns); });
+  };
+  EXPECT_THAT(next(""), HasSubstr("task next turn: wrote no valid JSON"));
+  EXPECT_THAT(next(R"({"source": 1})"), HasSubstr("task next turn: malformed"));
+  EXPECT_THAT(next("[]"), HasSubstr("task next turn: malformed"));
+  talk.text = "null";
+  EXPECT_FALSE(task.next_turn(example, turns).has_value());
+  talk.text = R"({"prefix": "more"})";
+  const auto question = task.next_turn(example, turns);
+  ASSERT_TRUE(question.has_value());
+  EXPECT_EQ(question->id + question->source + question->prefix, "idmore");
+  EXPECT_TRUE(question->stop.empty());
+  EXPECT_EQ(question->max_new_tokens, 0U);
+
+  talk.turns.next = nullptr;
+  EXPECT_THAT(message_of([&] { plugin::Task(&abi, kUndescribed); }),
+              HasSubstr("task turns: its struct lacks"));
+  talk.turns.struct_size = 8;
+  EXPECT_THAT(message_of([&] { plugin::Task(&abi, kUndescribed); }),
+              HasSubstr("task turns: its struct is 8"));
+}
+
+TEST(Boundary, TurnsAreReadFromDetailsThatHoldSuch) {
+  using plugin::turns_of_details;
+  const std::vector<plugin::Turn> turns = {{"a", "stop", 2}, {"b", "eos", 1}};
+  const auto read = turns_of_details({{"turns", plugin::turns_to_json(turns)}});
+  ASSERT_EQ(read.size(), 2U);
+  EXPECT_EQ(read[0].text + read[0].finish + read[1].text + read[1].finish, "astopbeos");
+  EXPECT_EQ(read[0].tokens + read[1].tokens, 3U);
+  // A task's own.
+  for (const auto* details :
+       {"null", "3", R"({"turns": 4})", R"({"turns": ["a"]})", R"({"turns": [{"output": "a"}]})",
+        R"({"turns": [{"output": "a", "finish": "eos", "tokens": "one"}]})"}) {
+    EXPECT_TRUE(turns_of_details(nlohmann::json::parse(details)).empty()) << details;
+  }
+}
+
 }  // namespace
 }  // namespace trellis::tests

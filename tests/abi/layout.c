@@ -239,7 +239,13 @@ MEMBER(trellis_task, destroy, 16);
 MEMBER(trellis_task, count, 24);
 MEMBER(trellis_task, example, 32);
 MEMBER(trellis_task, score, 40);
-SIZE(trellis_task, 48);
+/* 1.3 */
+MEMBER(trellis_task, get_ability, 48);
+SIZE(trellis_task, 56);
+
+MEMBER(trellis_task_turns, struct_size, 0);
+MEMBER(trellis_task_turns, next, 8);
+SIZE(trellis_task_turns, 16);
 
 MEMBER(trellis_task_factory, struct_size, 0);
 MEMBER(trellis_task_factory, describe, 8);

@@ -80,8 +80,8 @@ TEST_P(BrokenLibrary, IsRefusedInOneLineThatNamesIt) {
 INSTANTIATE_TEST_SUITE_P(
     Faults, BrokenLibrary,
     testing::Values(
-        Fault{"other_major", "built for plugin ABI 2.2, this Trellis speaks 1.2: rebuild"},
-        Fault{"newer_minor", "needs plugin ABI 1.3, this Trellis speaks 1.2: update Trellis"},
+        Fault{"other_major", "built for plugin ABI 2.3, this Trellis speaks 1.3: rebuild"},
+        Fault{"newer_minor", "needs plugin ABI 1.4, this Trellis speaks 1.3: update Trellis"},
         Fault{"no_entry", "does not export trellis_plugin_entry: not a Trellis plugin"},
         Fault{"small_entry", "its entry is 8 bytes, at least 32 are needed"},
         Fault{"no_init", "its entry lacks init or get_factory"},

@@ -143,7 +143,11 @@ TEST(Gumbel, EveryPartOfTheKeyMatters) {
   draw({1, 2, 4}, 4);
   draw({1, 2, 3}, 5);
   draw({1, 2, 3}, 4 + high);
-  EXPECT_EQ(seen.size(), 8U);
+  draw({1, 2, 3, 1}, 4);
+  draw({1, 2, 3, 0, 1}, 4);
+  draw({1, 2, 3, 0, 2}, 4);
+  draw({1, 2, 3, 1, 1}, 4);
+  EXPECT_EQ(seen.size(), 12U);
 }
 
 TEST(Uniform, LiesInTheUnitIntervalAndIsEven) {

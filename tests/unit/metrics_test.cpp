@@ -16,6 +16,7 @@
 #include "core/metrics/self_bleu.hpp"
 #include "core/metrics/ter.hpp"
 #include "core/metrics/text_statistics.hpp"
+#include "core/metrics/turns.hpp"
 #include "core/text/unicode.hpp"
 
 namespace trellis::metrics {
@@ -146,6 +147,27 @@ TEST(TextStatistics, CountDifferentAndRepeatedNgrams) {
   EXPECT_NEAR(repeated_ngrams(tokens), 1.0 / 3, 1e-15);  // abab baba abab
   EXPECT_EQ(distinct_ngrams(Texts{}, 1), 0);
   EXPECT_EQ(repeated_ngrams(Texts{"a"}), 0);
+}
+
+TEST(Turns, RepeatWhatWasSaidBeforeOnce) {
+  EXPECT_EQ(repeated_turns(Texts{"a", "b", "a", " a\n"}), 0.5);
+  EXPECT_EQ(repeated_turns(Texts{"a", "b", "A"}), 0);
+  EXPECT_EQ(repeated_turns(Texts{"", ""}), 0.5);
+  EXPECT_EQ(repeated_turns(Texts{}), 0);
+}
+
+TEST(Turns, LoseTheirEndSymbols) {
+  const auto kept = [](Texts tokens, const std::vector<TurnTokens>& turns) {
+    drop_ends(tokens, turns);
+    return tokens;
+  };
+  EXPECT_EQ(kept({"a", "E", "b", "c", "E"},
+                 {turn_tokens(2, "eos"), turn_tokens(1, "length"), turn_tokens(2, "eos")}),
+            (Texts{"a", "b", "c"}));
+  EXPECT_EQ(
+      kept({"E", "a"}, {turn_tokens(1, "eos"), turn_tokens(0, "strategy"), turn_tokens(1, "stop")}),
+      Texts{"a"});
+  EXPECT_EQ(kept({"a"}, {turn_tokens(3, "eos")}), Texts{"a"});  // fewer than there should be
 }
 
 TEST(TextStatistics, CountTokensSaidShortlyBefore) {

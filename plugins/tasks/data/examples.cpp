@@ -190,24 +190,30 @@ const std::vector<Json>& Examples::load(trellis_split split) {
   return found->second;
 }
 
-std::vector<Json> Examples::read_split(trellis_split split) const {
+std::vector<Json> Examples::read_split(trellis_split split) {
   const bool mixed = !options_.train_also.empty() || !options_.train_weights.empty();
   auto examples = split == TRELLIS_SPLIT_TRAIN && mixed
                       ? read_mixture()
                       : read_file(path_of(options_, split), split);
-  const auto& prompt = split == TRELLIS_SPLIT_TEST ? test_prompt_ : training_prompt_;
+  for (auto& example : examples) show(example, split);
+  return examples;
+}
+
+void Examples::show(Json& example, trellis_split split) {
+  const bool test = split == TRELLIS_SPLIT_TEST;
   auto stop = options_.stop;
-  if (prompt) {
-    const auto shots = split == TRELLIS_SPLIT_TEST ? solved_examples(*prompt) : std::string();
-    for (auto& example : examples) example = prompt->prompt(example, shots);
+  if (const auto& prompt = test ? test_prompt_ : training_prompt_) {
+    example = prompt->prompt(example, test ? solved_examples(*prompt) : std::string());
     if (!prompt->end().empty()) stop.push_back(prompt->end());
   }
-  for (auto& example : examples) {
-    example.erase("shown");
-    example["max_new_tokens"] = options_.max_new_tokens;
-    if (!stop.empty()) example["stop"] = stop;
-  }
-  return examples;
+  example.erase("shown");
+  example["max_new_tokens"] = options_.max_new_tokens;
+  if (!stop.empty()) example["stop"] = stop;
+}
+
+Json Examples::as_test(Json example) {
+  show(example, TRELLIS_SPLIT_TEST);
+  return example;
 }
 
 std::vector<Json> Examples::read_file(const std::string& path, trellis_split split) const {
@@ -244,8 +250,9 @@ std::vector<Json> Examples::read_mixture() const {
   return mixture;
 }
 
-std::string Examples::solved_examples(const PromptTemplate& prompt) const {
-  if (options_.shots == 0) return {};
+const std::string& Examples::solved_examples(const PromptTemplate& prompt) {
+  if (shots_) return *shots_;
+  if (options_.shots == 0) return shots_.emplace();
   const auto& path = options_.shots_file.empty() ? options_.train : options_.shots_file;
   if (path.empty()) {
     throw sdk::Failure(TRELLIS_INVALID_ARGUMENT,
@@ -262,7 +269,7 @@ std::string Examples::solved_examples(const PromptTemplate& prompt) const {
   }
   std::string shots;
   for (std::size_t i = 0; i < wanted; ++i) shots += prompt.solved(examples[i]);
-  return shots;
+  return shots_.emplace(std::move(shots));
 }
 
 Json common_example(const Record& record) {

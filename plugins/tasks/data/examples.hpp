@@ -106,17 +106,22 @@ class Examples {
 
   std::uint64_t count(trellis_split split) { return load(split).size(); }
   const Json& example(trellis_split split, std::uint64_t index) { return load(split).at(index); }
+  /// Another test example than those of the file, as these are shown: made a prompt, with its
+  /// limits.
+  Json as_test(Json example);
 
  private:
   const std::vector<Json>& load(trellis_split split);
-  std::vector<Json> read_split(trellis_split split) const;
+  std::vector<Json> read_split(trellis_split split);
   std::vector<Json> read_file(const std::string& path, trellis_split split) const;
   std::vector<Json> read_mixture() const;
-  std::string solved_examples(const PromptTemplate& prompt) const;
+  void show(Json& example, trellis_split split);
+  const std::string& solved_examples(const PromptTemplate& prompt);
 
   DataOptions options_;
   std::optional<PromptTemplate> training_prompt_;
   std::optional<PromptTemplate> test_prompt_;
+  std::optional<std::string> shots_;  // once they were needed
   Read read_;
   std::map<trellis_split, std::vector<Json>> loaded_;
 };

@@ -8,9 +8,23 @@
 
 #include "core/error.hpp"
 #include "core/metrics/text_statistics.hpp"
+#include "core/metrics/turns.hpp"
 #include "core/text/unicode.hpp"
 
 namespace trellis::tasks {
+namespace {
+
+std::vector<metrics::TurnTokens> turns_of(const Json& sample, std::size_t tokens) {
+  if (!sample.contains("turns")) return {metrics::turn_tokens(tokens, sample.value("finish", ""))};
+  std::vector<metrics::TurnTokens> turns;
+  for (const auto& turn : sample["turns"]) {
+    turns.push_back(metrics::turn_tokens(turn.at("tokens").get<std::size_t>(),
+                                         turn.at("finish").get_ref<const std::string&>()));
+  }
+  return turns;
+}
+
+}  // namespace
 
 Json metric_json(const metrics::SampleValue& value) {
   Json json = {{"value", value.value ? Json(*value.value) : Json()}};
@@ -28,7 +42,7 @@ Json score_each(const Json& samples, const std::function<Json(const Scored&)>& s
     const auto& example = sample.at("example");
     auto output = sample.at("output").get<std::string>();
     auto tokens = sample.value("tokens", std::vector<std::string>());
-    if (sample.value("finish", "") == "eos" && !tokens.empty()) tokens.pop_back();
+    metrics::drop_ends(tokens, turns_of(sample, tokens.size()));
     auto references = example.value("references", std::vector<std::string>());
     if (example.value("fields", Json::object()).value("prompted", false)) {
       output = text::strip(output);

@@ -29,7 +29,7 @@ extern "C" {
 
 /* A plugin loads when its major equals the host's and its minor is not above the host's. */
 #define TRELLIS_ABI_MAJOR 1
-#define TRELLIS_ABI_MINOR 2
+#define TRELLIS_ABI_MINOR 3
 
 #if defined(_WIN32)
 #define TRELLIS_EXPORT __declspec(dllexport)

@@ -65,8 +65,8 @@ extern "C" {
 #define TRELLIS_STRATEGY_FACTORY "trellis.strategy/1"
 #define TRELLIS_LOGITS_PROCESSOR_FACTORY "trellis.logits_processor/1"
 
-/* Noise: a pure function of seed, example, sample, position and token, so that two strategies that
- * look at the same place draw the same numbers (common random numbers). */
+/* Noise: a pure function of seed, example, sample, turn of a conversation, position and token, so
+ * that two strategies that look at the same place draw the same numbers (common random numbers). */
 typedef struct trellis_noise {
   uint32_t struct_size;
   void* context;

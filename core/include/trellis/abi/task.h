@@ -41,7 +41,8 @@ typedef struct trellis_task {
   /* Scores outputs. `samples_json` is a JSON array of
    *   {"example": {as above}, "output": "text",
    *    "finish": "eos" | "stop" | "length" | "strategy",
-   *    "tokens": ["piece", ...] generated tokens' texts}
+   *    "tokens": ["piece", ...] generated tokens' texts,
+   *    "turns": [...]           of a conversation, see below; else absent}
    * and the answer is a JSON array of the same length and order:
    *   {"metrics": {"bleu": {"value": 31.2, "statistics": [...]}, "exact_match": {"value": 1}},
    *    "details": {...}}          details are optional and kept for people to read
@@ -51,20 +52,46 @@ typedef struct trellis_task {
    * number of samples passed at once. */
   trellis_status (*score)(struct trellis_task* task, trellis_span samples_json,
                           trellis_text_sink* json, trellis_error* error);
+
+  /* Since ABI 1.3; may be null. An optional ability by id: a struct that lives as long as the task,
+   * or null. */
+  const void* (*get_ability)(const struct trellis_task* task, const char* id);
 } trellis_task;
 
 /* Its description has more keys: "metrics": [{"name": "bleu", "summary": "...", "higher_is_better":
  * true}], the first being the task's main metric; "likelihood": true asks the host to score the
  * first reference by teacher forcing as well (perplexity, bits per byte). Where a task has a
  * setting "metrics", a list that names some of them, it scores those, and the first is the main
- * one. A failure that begins with a setting's name and " = " or ": " is told with that setting's
- * place in the config. */
+ * one; without the list it scores all but those with "optional": true. A failure that begins with a
+ * setting's name and " = " or ": " is told with that setting's place in the config. */
 typedef struct trellis_task_factory {
   uint32_t struct_size;
   trellis_status (*describe)(trellis_text_sink* json, trellis_error* error);
   /* Relative file names in the settings were made absolute by the host. */
   trellis_status (*create)(const char* settings_json, trellis_task** task, trellis_error* error);
 } trellis_task_factory;
+
+/* ---- conversations ----------------------------------------------------------------------------
+ *
+ * Of a task with this ability every sample is a conversation: the model is asked what the example
+ * says, then, turn by turn, what the task makes of the turns so far, until the task ends it. It is
+ * scored and kept as a whole: its "output" holds the turns' outputs with a line feed between them,
+ * its "tokens" those of all turns with the end symbols between them, "finish" is the last turn's,
+ * and "turns" tells them apart: a JSON array of
+ *   {"output": "text", "finish": "eos", "tokens": 9}    how many of the tokens are this turn's
+ * Likelihoods are of the first turn. Every turn draws noise of its own. */
+
+#define TRELLIS_TASK_TURNS_ABILITY "trellis.task.turns/1"
+
+typedef struct trellis_task_turns {
+  uint32_t struct_size;
+  /* What the model is asked next. `conversation_json` is {"example": {as above}, "turns": [as
+   * above, at least one]}. Writes an object with "source", "prefix", "stop" and "max_new_tokens" as
+   * an example has them, or null where the conversation is over. A pure function of its arguments
+   * and of the task's settings. A failure fails this sample only. */
+  trellis_status (*next)(struct trellis_task* task, trellis_span conversation_json,
+                         trellis_text_sink* json, trellis_error* error);
+} trellis_task_turns;
 
 #ifdef __cplusplus
 }
