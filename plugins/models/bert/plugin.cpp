@@ -77,4 +77,10 @@ struct BertPlugin {
 
 }  // namespace
 
-TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<BertPlugin>>());
+namespace trellis::models {
+
+sdk::Offer bert_offer() {
+  return sdk::model_factory<nn::PluginModel<BertPlugin>>();
+}
+
+}  // namespace trellis::models

@@ -70,4 +70,10 @@ struct GemmaPlugin {
 
 }  // namespace
 
-TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<GemmaPlugin>>());
+namespace trellis::models {
+
+sdk::Offer gemma_offer() {
+  return sdk::model_factory<nn::PluginModel<GemmaPlugin>>();
+}
+
+}  // namespace trellis::models

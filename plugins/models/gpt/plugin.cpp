@@ -48,4 +48,10 @@ struct GptPlugin {
 
 }  // namespace
 
-TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<GptPlugin>>());
+namespace trellis::models {
+
+sdk::Offer gpt_offer() {
+  return sdk::model_factory<nn::PluginModel<GptPlugin>>();
+}
+
+}  // namespace trellis::models

@@ -54,4 +54,10 @@ struct Gpt3Plugin {
 
 }  // namespace
 
-TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<Gpt3Plugin>>());
+namespace trellis::models {
+
+sdk::Offer gpt3_offer() {
+  return sdk::model_factory<nn::PluginModel<Gpt3Plugin>>();
+}
+
+}  // namespace trellis::models

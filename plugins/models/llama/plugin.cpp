@@ -61,4 +61,10 @@ struct LlamaPlugin {
 
 }  // namespace
 
-TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<LlamaPlugin>>());
+namespace trellis::models {
+
+sdk::Offer llama_offer() {
+  return sdk::model_factory<nn::PluginModel<LlamaPlugin>>();
+}
+
+}  // namespace trellis::models

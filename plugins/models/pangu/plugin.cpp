@@ -41,4 +41,10 @@ struct PanguPlugin {
 
 }  // namespace
 
-TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<PanguPlugin>>());
+namespace trellis::models {
+
+sdk::Offer pangu_offer() {
+  return sdk::model_factory<nn::PluginModel<PanguPlugin>>();
+}
+
+}  // namespace trellis::models

@@ -66,4 +66,10 @@ struct RnnPlugin {
 
 }  // namespace
 
-TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<RnnPlugin>>());
+namespace trellis::models {
+
+sdk::Offer rnn_offer() {
+  return sdk::model_factory<nn::PluginModel<RnnPlugin>>();
+}
+
+}  // namespace trellis::models

@@ -67,4 +67,10 @@ struct TransformerPlugin {
 
 }  // namespace
 
-TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<TransformerPlugin>>());
+namespace trellis::models {
+
+sdk::Offer transformer_offer() {
+  return sdk::model_factory<nn::PluginModel<TransformerPlugin>>();
+}
+
+}  // namespace trellis::models

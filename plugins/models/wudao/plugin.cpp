@@ -64,4 +64,10 @@ struct WudaoPlugin {
 
 }  // namespace
 
-TRELLIS_PLUGIN(sdk::model_factory<nn::PluginModel<WudaoPlugin>>());
+namespace trellis::models {
+
+sdk::Offer wudao_offer() {
+  return sdk::model_factory<nn::PluginModel<WudaoPlugin>>();
+}
+
+}  // namespace trellis::models
