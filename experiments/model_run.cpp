@@ -242,6 +242,7 @@ void ModelRun::on_training_point(const json& point) {
   stored.loss = optional_number(point, "loss").value_or(std::nan(""));
   stored.learning_rate = optional_number(point, "learning_rate");
   stored.gradient_norm = optional_number(point, "gradient_norm");
+  stored.expert_use = point.value("expert_use", json());
   training_seconds_ = stored.seconds;
   const double speed = stored.seconds > 0 ? static_cast<double>(stored.tokens) / stored.seconds : 0;
   context_.progress.update(place_, static_cast<double>(stored.step),

@@ -130,7 +130,8 @@ json sample_to_json(const storage::SampleRecord& sample) {
           {"seconds", sample.seconds},
           {"tokens", sample.tokens},
           {"metrics", metrics},
-          {"details", sample.details}};
+          {"details", sample.details},
+          {"expert_use", sample.expert_use}};
 }
 
 storage::SampleRecord sample_from_json(const json& json) {
@@ -153,6 +154,7 @@ storage::SampleRecord sample_from_json(const json& json) {
     metric.at("statistics").get_to(value.statistics);
   }
   sample.details = json.at("details");
+  sample.expert_use = json.at("expert_use");
   return sample;
 }
 

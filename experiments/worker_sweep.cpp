@@ -221,6 +221,7 @@ void Sweep::score(std::size_t arm) {
     const auto found = task_.likelihoods.find(record.example_index);
     if (found != task_.likelihoods.end()) add_likelihood(record, found->second, generations[i]);
     add_acceptance(record, generations[i]);
+    record.expert_use = expert_use(examples[i], generations[i]);
     context_.send({{"event", "sample"}, {"trial", trial.id}, {"sample", sample_to_json(record)}});
     const std::pair made(record.example_index, record.sample_index);
     trial.done.insert(std::lower_bound(trial.done.begin(), trial.done.end(), made), made);
@@ -253,6 +254,21 @@ storage::SampleRecord Sweep::record_of(const decode::Generation& generation,
                              token.rank, std::move(alternatives)});
   }
   return record;
+}
+
+// The model reads the finished text once more, alone: what it computed on the way there depends on
+// what else was under way, and a search computes more than it keeps.
+json Sweep::expert_use(const plugin::Example& example, const decode::Generation& generation) {
+  if (generation.tokens.empty() || !has_experts_) return {};
+  auto [encoder, decoder] = model_.encode_prompt(example.source, example.prefix);
+  for (const auto& token : generation.tokens) decoder.push_back(token.token);
+  decoder.pop_back();  // nothing was read after the last one
+  json layers = json::array();
+  for (const auto& use : model_.expert_use(encoder, decoder)) {
+    layers.push_back({{"layer", use.layer}, {"tokens", use.tokens}});
+  }
+  has_experts_ = !layers.empty();
+  return has_experts_ ? layers : json();
 }
 
 const std::string& Sweep::token_text(std::int32_t token) {

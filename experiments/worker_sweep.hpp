@@ -44,6 +44,7 @@ class Sweep {
   void score(std::size_t arm);
   storage::SampleRecord record_of(const decode::Generation& generation,
                                   const plugin::Example& example, const plugin::Output& output);
+  nlohmann::json expert_use(const plugin::Example& example, const decode::Generation& generation);
   const std::string& token_text(std::int32_t token);
   void mark(std::optional<std::size_t> arm) const;
   void send_totals(const decode::GenerateTotals& totals) const;
@@ -59,6 +60,7 @@ class Sweep {
   std::vector<decode::SampleRequest> requests_;
   std::vector<std::vector<decode::Generation>> unscored_;  // by arm
   double scoring_seconds_ = 0;
+  bool has_experts_ = true;  // until the model shows none
   std::map<std::int32_t, std::string> token_texts_;
 };
 

@@ -37,7 +37,7 @@ std::string minutes_of(std::string time) {
   return time.substr(0, 16) + " UTC";
 }
 
-std::string contents(bool with_diagnostics, bool with_failures) {
+std::string contents(bool with_diagnostics, bool with_experts, bool with_failures) {
   std::string text = "<nav aria-label=\"Sections\"><ul>";
   const auto link = [&](const char* anchor, const char* name) {
     text += fmt::format("<li><a href=\"#{}\">{}</a></li>", anchor, name);
@@ -47,6 +47,7 @@ std::string contents(bool with_diagnostics, bool with_failures) {
   link("diversity", "Quality and diversity");
   if (with_diagnostics) link("diagnostics", "Diagnostics");
   link("training", "Training");
+  if (with_experts) link("experts", "Use of experts");
   link("samples", "Samples");
   link("trials", "Trials");
   link("settings", "Settings");
@@ -64,6 +65,7 @@ std::string html_report(storage::Reader& reader, const std::string& experiment,
   // Samples first: they tell the trials where they are shown.
   const auto samples = html::samples(reader, data, options);
   const auto diagnostics = html::diagnostics(reader, data);
+  const auto experts = html::expert_use(reader, data);
   std::string page = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
       "name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{0} · "
@@ -73,12 +75,14 @@ std::string html_report(storage::Reader& reader, const std::string& experiment,
       "{3}.</p>\n{4}</header>\n<main "
       "id=\"main\" class=\"page\">\n",
       name, html::style_sheet(), html::escape(minutes_of(row.created)), row.seed,
-      contents(!diagnostics.empty(), !data.failures.empty()), html::escape(row.created));
+      contents(!diagnostics.empty(), !experts.empty(), !data.failures.empty()),
+      html::escape(row.created));
   page += html::summary(data);
   page += html::leaderboard(data);
   page += html::quality_and_diversity(data);
   page += diagnostics;
   page += html::training_curves(reader, data);
+  page += experts;
   page += samples;
   page += html::trials(data);
   page += html::settings(data);

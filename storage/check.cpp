@@ -58,7 +58,7 @@ struct JsonColumn {
   const char* table;
   const char* column;
 };
-constexpr std::array<JsonColumn, 13> json_columns{{{"environments", "details"},
+constexpr std::array<JsonColumn, 15> json_columns{{{"environments", "details"},
                                                    {"experiments", "overrides"},
                                                    {"models", "settings"},
                                                    {"models", "description"},
@@ -69,6 +69,8 @@ constexpr std::array<JsonColumn, 13> json_columns{{{"environments", "details"},
                                                    {"examples", "reference_list"},
                                                    {"examples", "fields"},
                                                    {"samples", "details"},
+                                                   {"samples", "expert_use"},
+                                                   {"training_points", "expert_use"},
                                                    {"tokens", "alternatives"},
                                                    {"sample_metrics", "statistics"}}};
 

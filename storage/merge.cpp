@@ -79,9 +79,9 @@ constexpr std::array<Step, 18> sample_steps{{
      "WHERE true ON CONFLICT DO NOTHING"},
     {&MergeReport::samples,
      "INSERT INTO main.samples (trial, example_index, sample_index, example, output, finish, "
-     "score, seconds, token_count, details) "
+     "score, seconds, token_count, details, expert_use) "
      "SELECT trial_keys.ours, example_index, sample_index, our_example.example, output, finish, "
-     "score, seconds, token_count, details FROM other.samples AS theirs "
+     "score, seconds, token_count, details, expert_use FROM other.samples AS theirs "
      "JOIN trial_keys ON trial_keys.theirs = theirs.trial "
      "JOIN other.examples AS their_example ON their_example.example = theirs.example "
      "JOIN main.examples AS our_example ON our_example.digest = their_example.digest "
@@ -166,7 +166,8 @@ constexpr std::array<std::string_view, 3> training_steps{
     "INSERT INTO main.training_runs SELECT new_runs.ours, model, started, ended, status, seconds "
     "FROM other.training_runs JOIN new_runs ON theirs = run",
     "INSERT INTO main.training_points SELECT new_runs.ours, split, step, tokens, seconds, loss, "
-    "learning_rate, gradient_norm FROM other.training_points JOIN new_runs ON theirs = run",
+    "learning_rate, gradient_norm, expert_use FROM other.training_points JOIN new_runs ON theirs = "
+    "run",
 };
 
 /// Each selects lines: what both have but differently.

@@ -95,8 +95,9 @@ std::map<std::string, TrialMetric> metrics_of_trial(Connection& connection, std:
 }
 
 TrainingPoint point_at(const Query& query) {
-  return {query.count_at(0), query.text_at(1),          query.count_at(2),        query.real_at(3),
-          query.real_at(4),  query.optional_real_at(5), query.optional_real_at(6)};
+  return {query.count_at(0),         query.text_at(1), query.count_at(2),
+          query.real_at(3),          query.real_at(4), query.optional_real_at(5),
+          query.optional_real_at(6), query.json_at(7)};
 }
 
 FailureRow failure_at(const Query& query) {
@@ -215,7 +216,8 @@ TrialTotals Reader::trial_totals(const std::string& trial) {
 std::vector<TrainingPoint> Reader::training_curve(const std::string& model) {
   return rows_of(
       implementation_->connection,
-      "SELECT step, split, tokens, training_points.seconds, loss, learning_rate, gradient_norm "
+      "SELECT step, split, tokens, training_points.seconds, loss, learning_rate, gradient_norm, "
+      "expert_use "
       "FROM training_points JOIN training_runs USING (run) WHERE model = ? ORDER BY step, split",
       [&](Query& query) { query.text(model); }, point_at);
 }

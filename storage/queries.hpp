@@ -80,6 +80,14 @@ struct QueryTable {
   bool cut = false;                                           ///< there were more rows
 };
 
+/// How tokens were spread over the experts of one layer; a token counts for each that it went to.
+struct ExpertCounts {
+  std::uint64_t layer = 0;
+  std::vector<std::uint64_t> tokens;  ///< [experts]
+  std::vector<std::uint64_t>
+      dropped;  ///< [experts]; of these, those without room; only in training
+};
+
 struct FailureRow {
   FailureRecord record;
   std::string at;  ///< ISO 8601, UTC
@@ -111,6 +119,14 @@ class Reader {
   std::vector<SampleRecord> example_samples(const std::string& trial, std::uint64_t example,
                                             bool with_tokens);
   std::vector<FailureRow> failures(std::int64_t experiment);
+
+  // Of mixtures of experts, by layer; nothing of other models (expert_queries.cpp).
+
+  /// All samples of a trial together.
+  std::vector<ExpertCounts> expert_counts(const std::string& trial);
+  /// The whole training of a model, and its last validation.
+  std::vector<ExpertCounts> training_expert_counts(const std::string& model);
+  std::vector<ExpertCounts> validation_expert_counts(const std::string& model);
 
   // What people added (annotations.cpp).
 

@@ -36,7 +36,7 @@ std::map<std::string, MetricValue> metrics_of(Connection& connection, std::int64
 
 constexpr const char* kSampleColumns =
     "SELECT example_index, example_id, sample_index, source, prefix, output, reference_list, "
-    "fields, finish, score, seconds, details, sample FROM samples "
+    "fields, finish, score, seconds, details, sample, expert_use FROM samples "
     "JOIN examples ON examples.example = samples.example WHERE trial = ? ";
 
 SampleRecord sample_at(Connection& connection, const Query& query, bool with_tokens) {
@@ -53,6 +53,7 @@ SampleRecord sample_at(Connection& connection, const Query& query, bool with_tok
   row.score = query.real_at(9);
   row.seconds = query.real_at(10);
   row.details = query.json_at(11);
+  row.expert_use = query.json_at(13);
   row.metrics = metrics_of(connection, query.integer_at(12));
   if (with_tokens) row.tokens = tokens_of(connection, query.integer_at(12));
   return row;

@@ -336,7 +336,9 @@ void Store::put_training_points(std::int64_t run, const std::vector<TrainingPoin
         .integer(run)
         .run();
     for (const auto& point : points) {
-      connection.query("INSERT OR REPLACE INTO training_points VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+      const auto expert_use =
+          point.expert_use.is_null() ? std::string() : to_text(point.expert_use);
+      connection.query("INSERT OR REPLACE INTO training_points VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
           .integer(run)
           .text(point.split)
           .count(point.step)
@@ -345,6 +347,7 @@ void Store::put_training_points(std::int64_t run, const std::vector<TrainingPoin
           .real(point.loss)
           .real(point.learning_rate)
           .real(point.gradient_norm)
+          .text_or_null(expert_use.empty() ? nullptr : &expert_use)
           .run();
     }
   });

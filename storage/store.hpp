@@ -52,6 +52,9 @@ struct TrainingPoint {
   double loss = 0;  ///< nats a token
   std::optional<double> learning_rate;
   std::optional<double> gradient_norm;
+  /// Of mixtures of experts: [{"layer": n, "tokens": [n, one an expert], "dropped": [...]}, ...],
+  /// of a validation or since the last point of training (trellis/abi/model.h); null of others.
+  nlohmann::json expert_use = {};
 };
 
 struct TaskRecord {
@@ -108,6 +111,9 @@ struct SampleRecord {
   std::vector<Token> tokens;
   std::map<std::string, MetricValue> metrics;
   nlohmann::json details;  ///< of the scoring; null when there are none
+  /// Of mixtures of experts: [{"layer": n, "tokens": [n, one an expert]}, ...], counted over the
+  /// tokens that the model read, of prompt and output; null of others.
+  nlohmann::json expert_use = {};
 };
 
 struct TrialMetric {

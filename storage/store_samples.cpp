@@ -86,6 +86,7 @@ std::int64_t row_of(Connection& connection, const std::string& trial, std::int64
 std::int64_t put_sample(Connection& connection, std::int64_t trial, const SampleRecord& sample) {
   const auto example = put_example(connection, sample);
   const auto details = sample.details.is_null() ? std::string() : to_text(sample.details);
+  const auto expert_use = sample.expert_use.is_null() ? std::string() : to_text(sample.expert_use);
   connection.query("DELETE FROM samples WHERE trial = ? AND example_index = ? AND sample_index = ?")
       .integer(trial)
       .count(sample.example_index)
@@ -94,7 +95,8 @@ std::int64_t put_sample(Connection& connection, std::int64_t trial, const Sample
   connection
       .query(
           "INSERT INTO samples (trial, example_index, sample_index, example, output, finish, "
-          "score, seconds, token_count, details) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+          "score, seconds, token_count, details, expert_use) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .integer(trial)
       .count(sample.example_index)
       .integer(sample.sample_index)
@@ -105,6 +107,7 @@ std::int64_t put_sample(Connection& connection, std::int64_t trial, const Sample
       .real(sample.seconds)
       .count(sample.tokens.size())
       .text_or_null(details.empty() ? nullptr : &details)
+      .text_or_null(expert_use.empty() ? nullptr : &expert_use)
       .run();
   return connection.database().getLastInsertRowid();
 }

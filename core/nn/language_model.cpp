@@ -47,14 +47,16 @@ nlohmann::json learn_source_setting() {
 }
 
 nlohmann::json to_json(const TrainingPoint& point) {
-  return {{"step", point.step},
-          {"steps", point.steps},
-          {"tokens", point.tokens},
-          {"seconds", point.seconds},
-          {"split", point.valid ? "valid" : "train"},
-          {"loss", point.loss},
-          {"learning_rate", point.learning_rate},
-          {"gradient_norm", point.gradient_norm}};
+  nlohmann::json json = {{"step", point.step},
+                         {"steps", point.steps},
+                         {"tokens", point.tokens},
+                         {"seconds", point.seconds},
+                         {"split", point.valid ? "valid" : "train"},
+                         {"loss", point.loss},
+                         {"learning_rate", point.learning_rate},
+                         {"gradient_norm", point.gradient_norm}};
+  if (!point.expert_use.empty()) json["expert_use"] = point.expert_use;
+  return json;
 }
 
 LanguageModel::LanguageModel(std::string id, nlohmann::json settings, Architecture architecture)
@@ -345,6 +347,16 @@ std::vector<AttentionMap> LanguageModel::attend(std::span<const std::int32_t> en
   network().hidden(batch, &maps);
   for (AttentionMap& map : maps) map.weights = map.weights.contiguous();
   return maps;
+}
+
+std::vector<ExpertUse> LanguageModel::expert_use(std::span<const std::int32_t> encoder_tokens,
+                                                 std::span<const std::int32_t> tokens) {
+  if (network().expert_use.empty()) return {};
+  const std::unique_ptr<NetworkState> state = open(encoder_tokens);
+  network().take_expert_use();
+  const FeedRequest request{state.get(), tokens};
+  feed({&request, 1});
+  return network().take_expert_use();
 }
 
 }  // namespace trellis::nn

@@ -126,6 +126,9 @@ class LanguageModel {
   void feed(std::span<const FeedRequest> requests);
   std::vector<AttentionMap> attend(std::span<const std::int32_t> encoder_tokens,
                                    std::span<const std::int32_t> tokens);
+  /// How one whole sequence uses experts, which it chooses as in generation; nothing without any.
+  std::vector<ExpertUse> expert_use(std::span<const std::int32_t> encoder_tokens,
+                                    std::span<const std::int32_t> tokens);
 
   /// Trains and saves to `folder`, where the checkpoint is kept meanwhile. A model that was loaded
   /// is trained further, as tune() said. Throws Error(cancelled)

@@ -15,7 +15,18 @@ Tensor softmax_rows(const Tensor& x) {
   return result;
 }
 
+// How many of these rows count.
+std::uint64_t count_of(const Tensor& rows, const Tensor& counted) {
+  if (!counted.defined()) return static_cast<std::uint64_t>(rows.size(0));
+  return static_cast<std::uint64_t>(counted.index_select(0, rows).sum().item<std::int64_t>());
+}
+
 }  // namespace
+
+ExpertUse no_use(std::int64_t layer, std::int64_t experts) {
+  const std::vector<std::uint64_t> zeros(static_cast<std::size_t>(experts));
+  return {static_cast<std::int32_t>(layer), zeros, zeros};
+}
 
 MixtureOfExperts::MixtureOfExperts(Parameters& parameters, const std::string& name,
                                    const MixtureOptions& options)
@@ -28,7 +39,8 @@ MixtureOfExperts::MixtureOfExperts(Parameters& parameters, const std::string& na
                          options.bias);
 }
 
-MixtureOfExperts::Result MixtureOfExperts::operator()(const Tensor& x) const {
+MixtureOfExperts::Result MixtureOfExperts::operator()(const Tensor& x, ExpertUse* use,
+                                                      const Tensor& counted) const {
   const Tensor tokens = x.reshape({-1, x.size(-1)});
   const auto count = static_cast<std::int64_t>(experts.size());
   const Tensor logits = gate(tokens);  // [tokens, experts]
@@ -41,10 +53,15 @@ MixtureOfExperts::Result MixtureOfExperts::operator()(const Tensor& x) const {
       capacity_factor * static_cast<double>(top_k * tokens.size(0)) / static_cast<double>(count)));
   for (std::int64_t i = 0; i < count; ++i) {
     const Tensor weight = weights.select(-1, i);
+    const auto expert = static_cast<std::size_t>(i);
     Tensor rows = weight.nonzero().squeeze(1);
-    if (limited && rows.size(0) > capacity) rows = rows.narrow(0, 0, capacity);
+    if (use != nullptr) use->tokens[expert] += count_of(rows, counted);
+    if (limited && rows.size(0) > capacity) {
+      if (use != nullptr) use->dropped[expert] += count_of(rows.slice(0, capacity), counted);
+      rows = rows.narrow(0, 0, capacity);
+    }
     if (rows.size(0) == 0) continue;
-    const Tensor part = experts[static_cast<std::size_t>(i)](tokens.index_select(0, rows), 0.0) *
+    const Tensor part = experts[expert](tokens.index_select(0, rows), 0.0) *
                         weight.index_select(0, rows).unsqueeze(1);
     result.output = result.output.index_add(0, rows, part);
   }

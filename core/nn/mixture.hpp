@@ -2,6 +2,8 @@
 /// 2021): each token goes through the few experts that a gate chooses for it.
 #pragma once
 
+#include <cstdint>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,17 @@ struct MixtureOptions {
   Init down_init;
 };
 
+/// How many tokens the gate of one layer sent to each of its experts.
+struct ExpertUse {
+  std::int32_t layer = 0;
+  std::vector<std::uint64_t> tokens;   ///< [experts]; a token counts once for each that it chose
+  std::vector<std::uint64_t> dropped;  ///< [experts]; of these, those beyond the capacity
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE(ExpertUse, layer, tokens, dropped)
+};
+
+/// A layer's counts before its first token.
+ExpertUse no_use(std::int64_t layer, std::int64_t experts);
+
 /// y = sum over the top_k experts e of softmax(gate logits of these)_e expert_e(x).
 struct MixtureOfExperts {
   Linear gate;  ///< without bias
@@ -38,8 +51,9 @@ struct MixtureOfExperts {
     Tensor use;      ///< [..., experts]: weights of the chosen experts, rows sum to 1
     Tensor balance;  ///< the load-balancing loss (Fedus et al. 2021): 1 when all get the same share
   };
-  /// x // [..., width]. Only chosen experts are computed.
-  Result operator()(const Tensor& x) const;
+  /// x // [..., width]. Only chosen experts are computed. Adds the choices to `use`, if it is not
+  /// null: of all tokens, or where `counted` is defined of those where it is true // [tokens]
+  Result operator()(const Tensor& x, ExpertUse* use = nullptr, const Tensor& counted = {}) const;
 };
 
 }  // namespace trellis::nn

@@ -43,6 +43,19 @@ Batch Network::lesson(const Batch& batch, std::uint64_t /*seed*/) const {
   return batch;
 }
 
+std::vector<ExpertUse> Network::take_expert_use() {
+  std::vector<ExpertUse> taken = expert_use;
+  for (ExpertUse& layer : expert_use) {
+    std::ranges::fill(layer.tokens, 0);
+    std::ranges::fill(layer.dropped, 0);
+  }
+  return taken;
+}
+
+Tensor counted_tokens(const Batch& batch) {
+  return batch.target.defined() ? (batch.target != kIgnoredTarget).flatten() : Tensor();
+}
+
 Tensor cross_entropy(Network& network, const Batch& batch, double label_smoothing) {
   Tensor hidden = network.hidden(batch, nullptr).flatten(0, 1);
   Tensor target = batch.target.flatten();

@@ -9,6 +9,7 @@
 
 #include "core/nn/batches.hpp"
 #include "core/nn/layers.hpp"
+#include "core/nn/mixture.hpp"
 
 namespace trellis::nn {
 
@@ -80,10 +81,20 @@ class Network {
   /// after another // [tokens, hidden_size]
   virtual Tensor feed(std::span<const Feed> feeds) = 0;
 
+  /// What `expert_use` holds; it counts from zero again.
+  std::vector<ExpertUse> take_expert_use();
+
   Parameters parameters;
+  /// Of every layer with experts, in order: how feed() and hidden() have used them, the latter for
+  /// tokens after which something is learned, or for all where a batch has no target.
+  std::vector<ExpertUse> expert_use;
   Tensor auxiliary_loss;  ///< what hidden() adds to the loss in training; undefined for nothing
   double dropout = 0;     ///< the probability in force: set by the trainer, 0 outside of training
 };
+
+/// Which of a batch's tokens count as a use of experts: those after which something is learned.
+/// Undefined where the batch has no target: all // [rows * length]
+Tensor counted_tokens(const Batch& batch);
 
 /// Mean cross-entropy over the targets that are not ignored, in nats a token; torch's definition
 /// of label smoothing: (1 - e) NLL + e / V sum over all classes of -log p. Only learned positions

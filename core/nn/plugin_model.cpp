@@ -151,4 +151,11 @@ void SdkModel::attend(std::span<const std::int32_t> encoder_tokens,
   }
 }
 
+void SdkModel::count_experts(std::span<const std::int32_t> encoder_tokens,
+                             std::span<const std::int32_t> tokens, trellis_expert_use_sink& sink) {
+  for (const ExpertUse& use : model_.expert_use(encoder_tokens, tokens))
+    sink.write(sink.context, use.layer, use.tokens.data(),
+               static_cast<std::int32_t>(use.tokens.size()));
+}
+
 }  // namespace trellis::nn

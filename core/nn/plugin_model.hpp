@@ -24,7 +24,8 @@ namespace trellis::nn {
 class SdkModel : public sdk::Model,
                  public sdk::Trainable,
                  public sdk::Attentive,
-                 public sdk::Spelling {
+                 public sdk::Spelling,
+                 public sdk::Routing {
  public:
   explicit SdkModel(LanguageModel model);
 
@@ -41,6 +42,8 @@ class SdkModel : public sdk::Model,
   void save(const std::filesystem::path& folder) const override;
   void attend(std::span<const std::int32_t> encoder_tokens, std::span<const std::int32_t> tokens,
               trellis_attention_sink& sink) override;
+  void count_experts(std::span<const std::int32_t> encoder_tokens,
+                     std::span<const std::int32_t> tokens, trellis_expert_use_sink& sink) override;
 
  private:
   LanguageModel model_;

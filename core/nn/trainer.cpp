@@ -41,6 +41,14 @@ class DropoutInForce {
   Network& network_;
 };
 
+// Whether counts are of the same layers and experts.
+bool are_alike(const std::vector<ExpertUse>& a, const std::vector<ExpertUse>& b) {
+  return std::ranges::equal(a, b, [](const ExpertUse& x, const ExpertUse& y) {
+    return x.layer == y.layer && x.tokens.size() == y.tokens.size() &&
+           x.dropped.size() == y.dropped.size();
+  });
+}
+
 // Where a run stands: with the weights and the optimizer's memory, all that a checkpoint holds.
 struct Progress {
   std::uint64_t step = 0;
@@ -123,6 +131,9 @@ bool Run::resume() {
     if (json.at("fingerprint") != job_.fingerprint) return false;  // of another run: begin anew
     progress_ = json.at("progress").get<Progress>();
     updater_.optimizer.steps = json.at("optimizer_steps").get<std::uint64_t>();
+    // Checkpoints of earlier versions have no counts.
+    auto use = json.value("expert_use", network_.expert_use);
+    if (are_alike(use, network_.expert_use)) network_.expert_use = std::move(use);
   } catch (const nlohmann::json::exception&) {
     throw Error(
         Fault::bad_data,
@@ -143,7 +154,8 @@ void Run::save() {
   const nlohmann::json json = {{"fingerprint", job_.fingerprint},
                                {"progress", progress},
                                {"optimizer_steps", updater_.optimizer.steps},
-                               {"has_best", !best_.empty()}};
+                               {"has_best", !best_.empty()},
+                               {"expert_use", network_.expert_use}};
   std::vector<formats::TensorToWrite> tensors = views(trained_, "weights/");
   for (const auto& [prefix, arrays] :
        {std::pair("first/", &updater_.optimizer.first),
@@ -192,7 +204,7 @@ void Run::update() {
 // Returns false when the listener asks to stop.
 bool Run::report(bool valid, double loss) {
   return job_.on_point({progress_.step, schedule_.total, progress_.tokens, seconds(), valid, loss,
-                        rate_, gradient_norm_});
+                        rate_, gradient_norm_, network_.take_expert_use()});
 }
 
 void Run::average() {
@@ -205,6 +217,7 @@ void Run::average() {
 }
 
 bool Run::validate() {
+  const std::vector<ExpertUse> of_training = network_.take_expert_use();
   if (!average_.empty()) swap_weights(trained_, average_);
   const double loss = evaluate(network_, job_.valid, batching_, world_.cancelled);
   if (loss < progress_.best_loss) {
@@ -215,7 +228,9 @@ bool Run::validate() {
     ++progress_.worse;
   }
   if (!average_.empty()) swap_weights(trained_, average_);
-  return report(true, loss);
+  const bool goes_on = report(true, loss);
+  network_.expert_use = of_training;
+  return goes_on;
 }
 
 bool Run::finished() const {
@@ -226,6 +241,7 @@ bool Run::finished() const {
 TrainingEnd Run::run() {
   plan();
   session_start_ = world_.clock();
+  network_.take_expert_use();
   resume();
   epoch_ = plan_epoch(job_.train, batching_, progress_.epoch);
   while (!finished()) {

@@ -36,6 +36,8 @@ struct TrainingPoint {
   double loss = 0;           ///< nats a token; train: with label smoothing
   double learning_rate = 0;
   double gradient_norm = 0;  ///< before clipping; of the last update
+  /// As Network::expert_use, of the validation, or of all updates since the last point.
+  std::vector<ExpertUse> expert_use = {};
 };
 
 struct TrainingJob {

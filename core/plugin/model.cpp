@@ -81,6 +81,13 @@ void keep_map(void* context, const char* kind, std::int32_t layer, const float* 
   static_cast<std::vector<AttentionMap>*>(context)->push_back(std::move(map));
 }
 
+void keep_use(void* context, std::int32_t layer, const std::uint64_t* tokens,
+              std::int32_t experts) {
+  ExpertUse use{layer, {}};
+  if (tokens != nullptr && experts > 0) use.tokens.assign(tokens, tokens + experts);
+  static_cast<std::vector<ExpertUse>*>(context)->push_back(std::move(use));
+}
+
 }  // namespace
 
 std::size_t context_used(const ModelFacts& facts, const PromptTokens& prompt) {
@@ -243,6 +250,29 @@ std::vector<AttentionMap> Model::attention(std::span<const std::int32_t> encoder
     }
   }
   return maps;
+}
+
+std::vector<ExpertUse> Model::expert_use(std::span<const std::int32_t> encoder_tokens,
+                                         std::span<const std::int32_t> decoder_tokens) {
+  std::vector<ExpertUse> layers;
+  const auto* ability =
+      static_cast<const trellis_model_expert_use*>(this->ability(TRELLIS_MODEL_EXPERT_USE_ABILITY));
+  if (ability == nullptr) return layers;
+  trellis_expert_use_sink sink{sizeof sink, &layers, keep_use};
+  call("model expert_use", [&](trellis_error* error) {
+    return ability->count(model_.get(), encoder_tokens.data(), encoder_tokens.size(),
+                          decoder_tokens.data(), decoder_tokens.size(), &sink, error);
+  });
+  for (const auto& [layer, tokens] : layers) {
+    const bool possible =
+        layer >= 0 && !tokens.empty() && std::ranges::max(tokens) <= decoder_tokens.size();
+    if (!possible) {
+      throw Error(Fault::plugin, fmt::format("model expert_use: layer {} has {} experts, one of "
+                                             "which more than {} tokens, or none",
+                                             layer, tokens.size(), decoder_tokens.size()));
+    }
+  }
+  return layers;
 }
 
 const void* Model::ability(const char* id) const {

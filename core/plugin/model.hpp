@@ -69,6 +69,12 @@ struct AttentionMap {
   }
 };
 
+/// How a sequence's tokens were spread over the experts of one layer.
+struct ExpertUse {
+  std::int32_t layer = 0;
+  std::vector<std::uint64_t> tokens;  ///< [experts]; a token counts for each expert it went to
+};
+
 class Model;
 
 /// Owns a trellis_state. Must not outlive its model.
@@ -123,6 +129,9 @@ class Model {
   /// Where attention looks in one whole sequence; nothing when the model does not show it.
   std::vector<AttentionMap> attention(std::span<const std::int32_t> encoder_tokens,
                                       std::span<const std::int32_t> decoder_tokens);
+  /// By layers with experts; nothing of other models.
+  std::vector<ExpertUse> expert_use(std::span<const std::int32_t> encoder_tokens,
+                                    std::span<const std::int32_t> decoder_tokens);
 
   /// An optional ability by id, or null.
   const void* ability(const char* id) const;

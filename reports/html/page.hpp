@@ -47,6 +47,8 @@ std::string tests(const Data& data, const TaskTable& table);
 std::string quality_and_diversity(const Data& data);
 /// Calibration, exposure by place and shares of words; empty where nothing was measured.
 std::string diagnostics(storage::Reader& reader, const Data& data);
+/// How mixtures of experts spread tokens over these; empty where no model is one.
+std::string expert_use(storage::Reader& reader, const Data& data);
 std::string training_curves(storage::Reader& reader, const Data& data);
 /// Fills data.sample_anchors.
 std::string samples(storage::Reader& reader, Data& data, const HtmlOptions& options);

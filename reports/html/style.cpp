@@ -84,6 +84,7 @@ svg text { font: 12px system-ui, sans-serif; fill: var(--muted); font-variant-nu
 svg .axis-name { fill: var(--ink); }
 svg .mark-name { fill: var(--ink); font-size: 11px; paint-order: stroke; stroke: var(--paper);
                  stroke-width: 3px; }
+svg .share { fill: var(--ink); font-size: 11px; }
 svg .grid { stroke: var(--line); stroke-width: 1; }
 svg .axis { stroke: var(--muted); stroke-width: 1; }
 svg a:focus-visible { outline: 2px solid var(--accent); }

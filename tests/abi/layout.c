@@ -118,6 +118,15 @@ MEMBER(trellis_model_attention, struct_size, 0);
 MEMBER(trellis_model_attention, attend, 8);
 SIZE(trellis_model_attention, 16);
 
+MEMBER(trellis_expert_use_sink, struct_size, 0);
+MEMBER(trellis_expert_use_sink, context, 8);
+MEMBER(trellis_expert_use_sink, write, 16);
+SIZE(trellis_expert_use_sink, 24);
+
+MEMBER(trellis_model_expert_use, struct_size, 0);
+MEMBER(trellis_model_expert_use, count, 8);
+SIZE(trellis_model_expert_use, 16);
+
 /* ---- strategy.h */
 MEMBER(trellis_sequence, struct_size, 0);
 MEMBER(trellis_sequence, prompt, 8);

@@ -54,6 +54,8 @@ Llama::Llama(const LlamaOptions& options, nn::FirstWeights first)
                                             .bias = false,
                                             .init = normal,
                                             .down_init = residual});
+      block.use = expert_use.size();
+      expert_use.push_back(nn::no_use(i, options.experts));
     } else {
       block.feed_forward =
           nn::FeedForward(parameters, name + ".feed_forward", options.width, options.inner,
@@ -67,16 +69,18 @@ Llama::Llama(const LlamaOptions& options, nn::FirstWeights first)
              : nn::Linear(parameters, "out", options.width, options.vocab, normal, false);
 }
 
-// The feed-forward network or the experts; `use` receives what these weigh.
-Tensor Llama::transform(const Block& block, const Tensor& x, Tensor* use) const {
+// The feed-forward network or the experts; `weights` receives what these weigh.
+Tensor Llama::transform(const Block& block, const Tensor& x, const Tensor& counted,
+                        Tensor* weights) {
   if (block.mixture.experts.empty()) return block.feed_forward(x, 0.0);
-  const nn::MixtureOfExperts::Result result = block.mixture(x);
-  if (use != nullptr) *use = result.use;
+  const nn::MixtureOfExperts::Result result = block.mixture(x, &expert_use[block.use], counted);
+  if (weights != nullptr) *weights = result.use;
   return result.output;
 }
 
 Tensor Llama::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps) {
   const Tensor mask = nn::causal_mask(batch.input.size(1));  // no one looks at padding at the right
+  const Tensor counted = nn::counted_tokens(batch);
   Tensor x = nn::dropout(tokens_(batch.input), dropout);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = blocks_[i];
@@ -84,11 +88,12 @@ Tensor Llama::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps
     const Tensor mixed =
         block.attention(block.attention_norm(x), mask, dropout, maps != nullptr ? &map : nullptr);
     x = x + nn::dropout(mixed, dropout);
-    Tensor use;
-    x = x + nn::dropout(transform(block, block.feed_forward_norm(x), &use), dropout);
+    Tensor weights;
+    x = x + nn::dropout(transform(block, block.feed_forward_norm(x), counted, &weights), dropout);
     if (maps == nullptr) continue;
     maps->push_back({"self", static_cast<std::int32_t>(i), map});
-    if (use.defined()) maps->push_back({"experts", static_cast<std::int32_t>(i), use.unsqueeze(1)});
+    if (weights.defined())
+      maps->push_back({"experts", static_cast<std::int32_t>(i), weights.unsqueeze(1)});
   }
   return final_norm_(x);
 }
@@ -112,7 +117,7 @@ Tensor Llama::feed(std::span<const nn::Feed> feeds) {
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = blocks_[i];
     x = x + block.attention.cached(block.attention_norm(x), tokens.parts, i);
-    x = x + transform(block, block.feed_forward_norm(x), nullptr);
+    x = x + transform(block, block.feed_forward_norm(x), {}, nullptr);
   }
   return final_norm_(x);
 }

@@ -46,8 +46,10 @@ class Llama : public nn::Network {
     nn::RmsNorm feed_forward_norm;
     nn::FeedForward feed_forward;  // or
     nn::MixtureOfExperts mixture;  // where there are experts
+    std::size_t use = 0;           // its place in expert_use
   };
-  nn::Tensor transform(const Block& block, const nn::Tensor& x, nn::Tensor* use) const;
+  nn::Tensor transform(const Block& block, const nn::Tensor& x, const nn::Tensor& counted,
+                       nn::Tensor* weights);
 
   LlamaOptions options_;
   nn::Embedding tokens_;

@@ -37,6 +37,8 @@ Wudao::Wudao(const WudaoOptions& options, std::uint64_t seed) : Network(seed), o
                                             .capacity_factor = options.capacity_factor,
                                             .init = normal,
                                             .down_init = residual});
+      block.use = expert_use.size();
+      expert_use.push_back(nn::no_use(i, options.experts));
     } else {
       block.feed_forward =
           nn::FeedForward(parameters, name + ".feed_forward", options.width, options.inner,
@@ -48,10 +50,11 @@ Wudao::Wudao(const WudaoOptions& options, std::uint64_t seed) : Network(seed), o
 }
 
 // The feed-forward network or the experts; these add to the auxiliary loss in training.
-Tensor Wudao::transform(const Block& block, const Tensor& x, Tensor* use) {
+Tensor Wudao::transform(const Block& block, const Tensor& x, const Tensor& counted,
+                        Tensor* weights) {
   if (block.mixture.experts.empty()) return block.feed_forward(x, 0.0);
-  const nn::MixtureOfExperts::Result result = block.mixture(x);
-  if (use != nullptr) *use = result.use;
+  const nn::MixtureOfExperts::Result result = block.mixture(x, &expert_use[block.use], counted);
+  if (weights != nullptr) *weights = result.use;
   if (result.balance.defined()) {
     const Tensor loss = result.balance * options_.balance;
     auxiliary_loss = auxiliary_loss.defined() ? auxiliary_loss + loss : loss;
@@ -63,6 +66,7 @@ Tensor Wudao::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps
   const std::int64_t length = batch.input.size(1);
   auxiliary_loss = Tensor();
   const Tensor mask = nn::causal_mask(length);  // padding is at the right: no one looks there
+  const Tensor counted = nn::counted_tokens(batch);
   Tensor x = nn::dropout(tokens_(batch.input) + positions_(at::arange(length)), dropout);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = blocks_[i];
@@ -70,11 +74,12 @@ Tensor Wudao::hidden(const nn::Batch& batch, std::vector<nn::AttentionMap>* maps
     const Tensor mixed =
         block.attention(block.attention_norm(x), mask, dropout, maps != nullptr ? &map : nullptr);
     x = x + nn::dropout(mixed, dropout);
-    Tensor use;
-    x = x + nn::dropout(transform(block, block.feed_forward_norm(x), &use), dropout);
+    Tensor weights;
+    x = x + nn::dropout(transform(block, block.feed_forward_norm(x), counted, &weights), dropout);
     if (maps == nullptr) continue;
     maps->push_back({"self", static_cast<std::int32_t>(i), map});
-    if (use.defined()) maps->push_back({"experts", static_cast<std::int32_t>(i), use.unsqueeze(1)});
+    if (weights.defined())
+      maps->push_back({"experts", static_cast<std::int32_t>(i), weights.unsqueeze(1)});
   }
   return final_norm_(x);
 }
@@ -98,7 +103,7 @@ Tensor Wudao::feed(std::span<const nn::Feed> feeds) {
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     const Block& block = blocks_[i];
     x = x + block.attention.cached(block.attention_norm(x), tokens.parts, i);
-    x = x + transform(block, block.feed_forward_norm(x), nullptr);
+    x = x + transform(block, block.feed_forward_norm(x), {}, nullptr);
   }
   return final_norm_(x);
 }

@@ -42,8 +42,10 @@ class Wudao : public nn::Network {
     nn::LayerNorm feed_forward_norm;
     nn::FeedForward feed_forward;  // or
     nn::MixtureOfExperts mixture;  // where it has experts
+    std::size_t use = 0;           // its place in expert_use
   };
-  nn::Tensor transform(const Block& block, const nn::Tensor& x, nn::Tensor* use);
+  nn::Tensor transform(const Block& block, const nn::Tensor& x, const nn::Tensor& counted,
+                       nn::Tensor* weights);
 
   WudaoOptions options_;
   nn::Embedding tokens_;

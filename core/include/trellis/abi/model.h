@@ -137,6 +137,10 @@ typedef struct trellis_train_request {
   /* One JSON object for each point of the curve:
    *   {"step": n, "steps": n or null, "tokens": n, "seconds": x, "split": "train" or "valid",
    *    "loss": nats a token, "learning_rate": x, "gradient_norm": x}
+   * Mixtures of experts add "expert_use": [{"layer": n, "tokens": [n, one an expert], "dropped":
+   * [n, ...]}, ...]: of the tokens after which something was learned since the last point of
+   * training, or of those of the validation, how many went to each expert, one that chose several
+   * to each of them; and how many of these it had no room for.
    * Nonzero asks to stop: a checkpoint is written and TRELLIS_CANCELLED is returned. */
   int32_t (*on_point)(void* context, const char* json, size_t size);
   /* How many bytes at the beginning of each target are given, as a prompt is: read, but not
@@ -190,6 +194,28 @@ typedef struct trellis_model_attention {
                            size_t encoder_count, const int32_t* tokens, size_t count,
                            trellis_attention_sink* sink, trellis_error* error);
 } trellis_model_attention;
+
+/* ---- use of experts --------------------------------------------------------------------------*/
+
+#define TRELLIS_MODEL_EXPERT_USE_ABILITY "trellis.model.expert_use/1"
+
+/* Receives the counts of one layer at a time.
+ * tokens: [experts], how many of the sequence's tokens went to each, borrowed for the call; a token
+ * that goes to several counts for each of them. */
+typedef struct trellis_expert_use_sink {
+  uint32_t struct_size;
+  void* context;
+  void (*write)(void* context, int32_t layer, const uint64_t* tokens, int32_t experts);
+} trellis_expert_use_sink;
+
+/* For mixtures of experts. A model that has the ability and no experts writes nothing. */
+typedef struct trellis_model_expert_use {
+  uint32_t struct_size;
+  /* Reads one whole sequence and chooses experts as `feed` would; the counts depend on it alone. */
+  trellis_status (*count)(trellis_model* model, const int32_t* encoder_tokens, size_t encoder_count,
+                          const int32_t* tokens, size_t count, trellis_expert_use_sink* sink,
+                          trellis_error* error);
+} trellis_model_expert_use;
 
 #ifdef __cplusplus
 }

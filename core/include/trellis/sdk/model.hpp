@@ -63,6 +63,15 @@ class Attentive {
                       std::span<const std::int32_t> tokens, trellis_attention_sink& sink) = 0;
 };
 
+/// Derive from it as well to offer trellis.model.expert_use/1.
+class Routing {
+ public:
+  virtual ~Routing() = default;
+  virtual void count_experts(std::span<const std::int32_t> encoder_tokens,
+                             std::span<const std::int32_t> tokens,
+                             trellis_expert_use_sink& sink) = 0;
+};
+
 template <typename S>
 S& state_of(const trellis_feed_item& item) {
   return static_cast<S&>(*reinterpret_cast<State*>(item.state));
@@ -117,11 +126,23 @@ inline const void* ability(const trellis_model* self, const char* id) {
           write_text(bytes, dynamic_cast<Spelling&>(model_of(model)).token_bytes(token));
         });
       }};
+  static const trellis_model_expert_use expert_use = {
+      sizeof(trellis_model_expert_use),
+      [](trellis_model* model, const std::int32_t* encoder_tokens, std::size_t encoder_count,
+         const std::int32_t* tokens, std::size_t count, trellis_expert_use_sink* sink,
+         trellis_error* error) {
+        return guard(error, [&] {
+          dynamic_cast<Routing&>(model_of(model))
+              .count_experts(tokens_of(encoder_tokens, encoder_count), tokens_of(tokens, count),
+                             *sink);
+        });
+      }};
   const std::string_view name = id;
   Model* model = &model_of(self);
   if (name == TRELLIS_MODEL_TOKEN_BYTES_ABILITY && dynamic_cast<Spelling*>(model)) return &spelling;
   if (name == TRELLIS_MODEL_TRAIN_ABILITY && dynamic_cast<Trainable*>(model)) return &train;
   if (name == TRELLIS_MODEL_ATTENTION_ABILITY && dynamic_cast<Attentive*>(model)) return &attention;
+  if (name == TRELLIS_MODEL_EXPERT_USE_ABILITY && dynamic_cast<Routing*>(model)) return &expert_use;
   return nullptr;
 }
 
