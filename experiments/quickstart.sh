@@ -24,7 +24,7 @@ unset TRELLIS_SMOLLM2
 wait "$fetching" || true
 if [ ! -s "$output/model" ]; then
   echo "SmolLM2 is left out: $(head -n1 "$output/model.log" | grep . || echo "it did not come in time")"
-elif ! TRELLIS_SMOLLM2=$(cat "$output/model") timeout 120 "${run[@]}"; then
+elif ! TRELLIS_SMOLLM2=$(cat "$output/model") timeout 180 "${run[@]}"; then
   echo "SmolLM2 is left out: its part did not end well, or not in time"
   "${run[@]}"
 fi
