@@ -211,7 +211,7 @@ TEST_F(StorageFault, TwoWritersAreRefused) {
 TEST_F(StorageFault, ANewerSchemaIsRefusedByAll) {
   run();
   Sql(path_).run("PRAGMA user_version = 99");
-  constexpr const char* kMessage = "has schema 99, newer than this trellis knows (7); use a newer";
+  constexpr const char* kMessage = "has schema 99, newer than this trellis knows (8); use a newer";
   EXPECT_THAT(message_of_run(), HasSubstr(kMessage));
   EXPECT_THROW(Reader::open(path_), Error);
   EXPECT_THROW(check(path_), Error);
